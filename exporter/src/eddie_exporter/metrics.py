@@ -1,0 +1,315 @@
+"""Station *count*: the one object through which everything is counted, and from which everything is read.
+
+``MetricsCollector`` needs no HTTP: an agent that embeds it calls ``record_*`` and serves ``families`` itself.
+Every ``record_*`` makes an event of the contract and applies it; nothing else moves a fleet's metric.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from prometheus_client import Metric
+
+from eddie_exporter import decode, samples
+from eddie_exporter.catalogue import CATALOGUE
+from eddie_exporter.fold import State
+from eddie_exporter.history import History
+from eddie_exporter.settings import Settings
+from eddie_exporter.store import Distribution
+from eddie_metrics.events import Event, Outcome
+
+__all__ = ["CATALOGUE", "HistogramView", "MetricsCollector", "Snapshot"]
+
+NANO = 1_000_000_000
+WATCHDOG = "Watchdog"
+
+
+@dataclasses.dataclass(frozen=True)
+class HistogramView:
+    """One histogram: bounds in seconds, cumulative counts (the last is +Inf's), sum in seconds."""
+
+    bounds: tuple[float, ...]
+    cumulative: tuple[int, ...]
+    sum_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """Everything at one moment; values by metric name, then by label values in the catalogue's order."""
+
+    started_at: float
+    now: float
+    last_scrape: float | None
+    last_watchdog: float | None
+    counters: dict[str, dict[tuple[str, ...], float]]
+    gauges: dict[str, dict[tuple[str, ...], float]]
+    histograms: dict[str, dict[tuple[str, ...], HistogramView]]
+    events: list[dict[str, Any]]
+    notifications: list[dict[str, Any]]
+
+
+class MetricsCollector:
+    """Counts events and exposes what was counted; safe under threads.
+
+    ``settings``: default from the environment. ``clock``: seconds since the epoch, for tests.
+    All ``record_*`` take the contract's field names and raise ContractError on a value outside its bounds;
+    nothing is counted then.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        """Begin at zero."""
+        self.settings = Settings() if settings is None else settings
+        self._clock = clock
+        self._lock = threading.RLock()
+        self.started_at = clock()
+        self._state = State(self.settings, self.started_at)
+        self._history = History(self.settings.history_events, self.settings.history_seconds)
+        self._last_scrape: float | None = None
+        self._last_watchdog: float | None = None
+
+    # What agents say
+
+    def record_task_split(
+        self, *, task_id: str, chunks: int, depth: int | None = None, stage: str | None = None, **common: Any
+    ) -> None:
+        """Count a task that was split into ``chunks`` (1 to 1 000 000) chunks."""
+        self._record("task-split", task_id=task_id, chunks=chunks, depth=depth, stage=stage, **common)
+
+    def record_timeout(
+        self, *, agent_id: str, reason: str, stage: str | None = None, task_id: str | None = None, **common: Any
+    ) -> None:
+        """Count a timeout."""
+        self._record("timeout", agent_id=agent_id, reason=reason, stage=stage, task_id=task_id, **common)
+
+    def record_chunk_started(
+        self,
+        *,
+        chunk_id: str,
+        agent_id: str,
+        task_id: str | None = None,
+        lease_seconds: float | None = None,
+        **common: Any,
+    ) -> None:
+        """Take a chunk in flight, for ``lease_seconds`` (1 to 604 800, default 3600) at most."""
+        self._record(
+            "chunk-started",
+            chunk_id=chunk_id,
+            agent_id=agent_id,
+            task_id=task_id,
+            lease_seconds=lease_seconds,
+            **common,
+        )
+
+    def record_chunk_execution(
+        self, *, agent_id: str, seconds: float, outcome: Outcome = "success", **optional: Any
+    ) -> None:
+        """Count a chunk that ended after ``seconds`` (0 to 31 536 000).
+
+        Optional: ``chunk_id``, ``task_id``, ``tokens_in``, ``tokens_out``, ``cost_usd``, ``id``, ``ts``.
+        """
+        self._record("chunk-execution", agent_id=agent_id, seconds=seconds, outcome=outcome, **optional)
+
+    def record_merge_deduplication(
+        self, *, chunks: int, duplicates: int, task_id: str | None = None, **common: Any
+    ) -> None:
+        """Count a merge that kept ``chunks`` results and dropped ``duplicates``."""
+        self._record("merge-deduplication", chunks=chunks, duplicates=duplicates, task_id=task_id, **common)
+
+    def record_docker_resource_allocation(
+        self,
+        *,
+        container_id: str,
+        cpu_limit: float | None = None,
+        memory_limit_bytes: int | None = None,
+        agent_id: str | None = None,
+        **common: Any,
+    ) -> None:
+        """Take a container's limits now: cores, bytes; 0 is unlimited; at least one of them."""
+        self._record(
+            "docker-resource-allocation",
+            container_id=container_id,
+            cpu_limit=cpu_limit,
+            memory_limit_bytes=memory_limit_bytes,
+            agent_id=agent_id,
+            **common,
+        )
+
+    def record_task_started(
+        self, *, task_id: str, agent_id: str, stage: str, lease_seconds: float | None = None, **common: Any
+    ) -> None:
+        """Take a stage of a task in flight, for ``lease_seconds`` (1 to 604 800, default 3600) at most."""
+        self._record(
+            "task-started", task_id=task_id, agent_id=agent_id, stage=stage, lease_seconds=lease_seconds, **common
+        )
+
+    def record_task_finished(
+        self, *, task_id: str, agent_id: str, stage: str, seconds: float, outcome: Outcome, **optional: Any
+    ) -> None:
+        """Count a stage of a task that ended after ``seconds``.
+
+        Optional: ``reason`` (needed unless the outcome is success), ``tokens_in``, ``tokens_out``, ``cost_usd``,
+        ``id``, ``ts``.
+        """
+        self._record(
+            "task-finished",
+            task_id=task_id,
+            agent_id=agent_id,
+            stage=stage,
+            seconds=seconds,
+            outcome=outcome,
+            **optional,
+        )
+
+    def record_fallback_depth_exceeded(
+        self, *, task_id: str | None = None, depth: int | None = None, agent_id: str | None = None, **common: Any
+    ) -> None:
+        """Count a split that was refused because the task was split too often already."""
+        self._record("fallback-depth-exceeded", task_id=task_id, depth=depth, agent_id=agent_id, **common)
+
+    def record_agent_hello(self, *, agent_id: str, **optional: Any) -> None:
+        """Let an agent's series begin at zero.
+
+        Optional: ``language``, ``version``, ``stages`` and ``reasons`` (lists of at most 100), ``id``, ``ts``.
+        """
+        self._record("agent-hello", agent_id=agent_id, **optional)
+
+    def _record(self, kind: str, **fields: Any) -> None:
+        self.apply([decode.build(kind, fields)])
+
+    def apply(self, events: Sequence[Event], *, sent: float | None = None) -> None:
+        """Count a whole batch of decoded events; ``sent`` is the sender's clock, where it told it."""
+        started = time.perf_counter_ns()
+        with self._lock:
+            now = self._clock()
+            for event in events:
+                self._state.apply(event, now, now if sent is None else sent)
+                self._history.add_event(event, now)
+            if events:
+                self._cost("record", time.perf_counter_ns() - started, len(events), now)
+
+    # What the exporter says of itself
+
+    def reject(self, reason: str, count: int = 1) -> None:
+        """Count a refused request."""
+        with self._lock:
+            self._state.count("eddie_events_rejected_total", (reason,), self._clock(), count)
+
+    def observe_collection(self, operation: str, seconds: float) -> None:
+        """Count what a scrape or a background collection cost."""
+        with self._lock:
+            self._cost(operation, round(seconds * NANO), 1, self._clock())
+
+    def _cost(self, operation: str, nanoseconds: int, count: int, now: float) -> None:
+        child = self._state.families["eddie_collection_seconds"].child((operation,), now)
+        if isinstance(child, Distribution):
+            child.value += nanoseconds
+            child.counts[0] += count
+
+    def docker_up(self, up: bool) -> None:
+        """Say whether the Docker Engine answers; when it does not, what only the watcher knew goes."""
+        with self._lock:
+            now = self._clock()
+            self._state.families["eddie_docker_up"].set((), float(up), now)
+            if not up:
+                self._state.fleet.forget_watched(now)
+
+    def container_seen(
+        self,
+        container_id: str,
+        *,
+        cpu_limit: float | None,
+        memory_limit_bytes: int | None,
+        name: str,
+        image: str,
+        agent_id: str | None,
+    ) -> None:
+        """Take what the watcher found: limits in cores and bytes, 0 or None for unlimited."""
+        with self._lock:
+            now = self._clock()
+            self._state.fleet.report_container(
+                container_id,
+                cpu_limit or 0,
+                memory_limit_bytes or 0,
+                agent_id,
+                ts=now,
+                now=now,
+                watched_as=(name, image),
+            )
+
+    def container_gone(self, container_id: str) -> None:
+        """Take the watcher's word that a container is gone."""
+        with self._lock:
+            self._state.fleet.container_gone(container_id, self._clock())
+
+    def notification(self, alertname: str, status: str, record: dict[str, Any]) -> None:
+        """Count a notification and keep ``record`` of it."""
+        with self._lock:
+            now = self._clock()
+            self._state.count("eddie_notifications_received_total", (alertname, status), now)
+            self._history.add_notification(record, now)
+            if alertname == WATCHDOG and status == "firing":
+                self._last_watchdog = now
+
+    def scraped(self) -> None:
+        """Note that Prometheus was here."""
+        with self._lock:
+            self._last_scrape = self._clock()
+
+    def tidy(self) -> None:
+        """End leases, let go what is silent, forget what is old; call every few seconds."""
+        started = time.perf_counter_ns()
+        with self._lock:
+            now = self._clock()
+            self._state.tidy(now)
+            self._history.tidy(now)
+            self._cost("tidy", time.perf_counter_ns() - started, 1, now)
+
+    # What is read
+
+    def families(self, *, openmetrics: bool) -> Iterator[Metric]:
+        """Yield every metric as prometheus_client's families, for one format.
+
+        For OpenMetrics each counting child's ``_created`` follows directly after its own samples; text 0.0.4
+        has none.
+        """
+        with self._lock:
+            now = self._clock()
+            self._state.tidy(now)
+            self._state.refresh(now)
+            copies = [samples.copy(self._state.families[metric.name], now) for metric in CATALOGUE]
+        return (samples.expose(family, openmetrics=openmetrics) for family in copies)
+
+    def snapshot(self) -> Snapshot:
+        """Answer a consistent copy of everything, for the summary."""
+        with self._lock:
+            now = self._clock()
+            self._state.tidy(now)
+            self._state.refresh(now)
+            copies = [samples.copy(self._state.families[metric.name], now) for metric in CATALOGUE]
+            events, notifications = self._history.events(), self._history.notifications()
+        return Snapshot(
+            started_at=self.started_at,
+            now=now,
+            last_scrape=self._last_scrape,
+            last_watchdog=self._last_watchdog,
+            counters={one.metric.name: one.values() for one in copies if one.metric.kind == "counter"},
+            gauges={one.metric.name: one.values() for one in copies if one.metric.kind == "gauge"},
+            histograms={
+                one.metric.name: {
+                    child.labels: HistogramView(
+                        tuple(bound / one.metric.unit for bound in one.bounds),
+                        child.cumulative(),
+                        child.value / one.metric.unit,
+                    )
+                    for child in one.children
+                }
+                for one in copies
+                if one.metric.kind == "histogram"
+            },
+            events=events,
+            notifications=notifications,
+        )

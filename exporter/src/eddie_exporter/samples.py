@@ -1,0 +1,86 @@
+"""Station *exposed*: families become prometheus_client's metrics, sample by sample, in the order a scrape wants them.
+
+``_created`` stands directly after its child's own samples and is never left out of one child: with the feature
+flag ``created-timestamp-zero-ingestion`` Prometheus looks ahead for it, and without it needs 20 s instead of
+0.1 s for 1000 agents. A creation time in the exporter's future is sent as 0.0 for good.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from prometheus_client import Metric as Exposed
+from prometheus_client.utils import floatToGoString
+
+from eddie_exporter.catalogue import Metric
+from eddie_exporter.store import Distribution, Family
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCopy:
+    """One child at one moment."""
+
+    labels: tuple[str, ...]
+    value: float
+    created: float
+    counts: tuple[int, ...]
+
+    def cumulative(self) -> tuple[int, ...]:
+        """Answer how many observations lie at or below each bound; the last is all of them."""
+        return tuple(itertools.accumulate(self.counts))
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyCopy:
+    """One family at one moment, so that rendering needs no lock."""
+
+    metric: Metric
+    bounds: tuple[int, ...]
+    children: list[ChildCopy]
+
+    def values(self) -> dict[tuple[str, ...], float]:
+        """Answer the exposed value by label values."""
+        return {child.labels: _exposed(child.value, self.metric.unit) for child in self.children}
+
+
+def copy(family: Family, now: float) -> FamilyCopy:
+    """Copy a family under the collector's lock."""
+    children = []
+    for labels, child in family.children.items():
+        if child.created > now:
+            child.created = 0.0
+        counts = tuple(child.counts) if isinstance(child, Distribution) else ()
+        children.append(ChildCopy(labels, child.value, child.created, counts))
+    return FamilyCopy(family.metric, family.bounds, children)
+
+
+def _bound(seconds: float) -> str:
+    return str(floatToGoString(seconds))  # type: ignore[no-untyped-call]  # the library has no types here
+
+
+def _exposed(value: float, unit: int) -> float:
+    return value if unit == 1 else value / unit
+
+
+def expose(family: FamilyCopy, *, openmetrics: bool) -> Exposed:
+    """Answer prometheus_client's metric with the samples of one format."""
+    metric = family.metric
+    name = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
+    exposed = Exposed(name, metric.help, metric.kind)
+    bounds = [_bound(bound / metric.unit) for bound in family.bounds] + ["+Inf"]
+    for child in family.children:
+        labels = dict(zip(metric.labels, child.labels, strict=True))
+        if metric.kind == "histogram":
+            for bound, count in zip(bounds, child.cumulative(), strict=True):
+                exposed.add_sample(f"{name}_bucket", {**labels, "le": bound}, count)
+        if metric.kind in {"histogram", "summary"}:
+            exposed.add_sample(f"{name}_count", labels, sum(child.counts))
+            exposed.add_sample(f"{name}_sum", labels, child.value / metric.unit)
+        elif metric.kind == "counter":
+            exposed.add_sample(f"{name}_total", labels, _exposed(child.value, metric.unit))
+        else:
+            exposed.add_sample(name, labels, child.value)
+        if openmetrics and metric.kind != "gauge":
+            exposed.add_sample(f"{name}_created", labels, child.created)
+    return exposed
