@@ -1,0 +1,100 @@
+"""The rig's end of the way: a webhook that keeps what Alertmanager sends, as the person who is told would get it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it arrived: when (unix time), path, headers with lower-case names, body."""
+
+    at: float
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One alert of one notification: when it arrived, its name, ``firing`` or ``resolved``, its labels."""
+
+    at: float
+    alertname: str
+    status: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    group: int  # number of the notification it came with: one page holds all alerts of one group
+
+
+@dataclass
+class Sink:
+    """A recording web server on a free port of 127.0.0.1; ``status`` and ``text`` are what it answers with."""
+
+    status: int = 200
+    text: str = "{}"
+    requests: list[Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length", "0"))
+                body = self.rfile.read(length)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                sink.requests.append(Request(time.time(), self.path, headers, body))
+                answer = sink.text.encode()
+                self.send_response(sink.status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+                """Stay silent: what arrived is in ``requests``."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Return the address as seen from this machine."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        """Stop listening; what was recorded stays."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def notifications(self, alertname: str | None = None, *, since: float = 0.0) -> list[Notification]:
+        """Return the alerts of all webhook notifications in the order of their arrival, those of one name if given."""
+        found = list(_alerts(self.requests))
+        return [each for each in found if each.at >= since and alertname in {None, each.alertname}]
+
+
+def _alerts(requests: Iterable[Request]) -> Iterable[Notification]:
+    for number, request in enumerate(list(requests)):
+        try:
+            payload: dict[str, Any] = json.loads(request.body)
+        except ValueError:
+            continue  # not a notification; whoever looks for it finds it in `requests`
+        for alert in payload.get("alerts", []):
+            labels = alert["labels"]
+            yield Notification(
+                request.at, labels["alertname"], alert["status"], labels, alert.get("annotations", {}), number
+            )
