@@ -1,0 +1,49 @@
+"""Beside the data's way: do Prometheus, Alertmanager and Grafana answer? Asked for the page ``/`` only."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import httpx
+
+from eddie_exporter.settings import Settings
+
+SECONDS = 1.5
+"""How long one may take; all are asked at once, so the page never waits longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One program of the stack: ``answers`` is None when the exporter was not told where to ask."""
+
+    name: str
+    link: str
+    answers: bool | None
+    says: str
+
+
+def client() -> httpx.AsyncClient:
+    """Make the client for questions to the stack: no proxy of the environment, no redirects, short time-outs."""
+    return httpx.AsyncClient(trust_env=False, timeout=SECONDS, follow_redirects=False)
+
+
+async def _ask(http: httpx.AsyncClient, name: str, link: str, url: str, path: str) -> Neighbour:
+    if not url:
+        return Neighbour(name, link, None, "not asked: its address is not set")
+    try:
+        async with asyncio.timeout(SECONDS), http.stream("GET", url.rstrip("/") + path) as answer:
+            status = answer.status_code
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError):
+        return Neighbour(name, link, answers=False, says="does not answer")
+    return Neighbour(name, link, status == 200, "answers" if status == 200 else f"answers HTTP {status}")
+
+
+async def look(http: httpx.AsyncClient, settings: Settings) -> list[Neighbour]:
+    """Ask all of them at once; never raises."""
+    asked = (
+        ("Grafana", settings.link("grafana"), settings.grafana_url, "/api/health"),
+        ("Prometheus", settings.link("prometheus"), settings.prometheus_url, "/-/ready"),
+        ("Alertmanager", settings.link("alertmanager"), settings.alertmanager_url, "/-/ready"),
+    )
+    return list(await asyncio.gather(*(_ask(http, *one) for one in asked)))
