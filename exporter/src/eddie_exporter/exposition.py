@@ -75,6 +75,6 @@ def render(collector: MetricsCollector, fmt: Format) -> bytes:
     started = time.perf_counter()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Once(collector, fmt))
-    body: bytes = openmetrics_latest(registry) if fmt.openmetrics else text_latest(registry)  # type: ignore[no-untyped-call]
+    body: bytes = openmetrics_latest(registry) if fmt.openmetrics else text_latest(registry)
     collector.observe_collection("scrape", time.perf_counter() - started)
     return body

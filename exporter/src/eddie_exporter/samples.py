@@ -56,7 +56,7 @@ def copy(family: Family, now: float) -> FamilyCopy:
 
 
 def _bound(seconds: float) -> str:
-    return str(floatToGoString(seconds))  # type: ignore[no-untyped-call]  # the library has no types here
+    return str(floatToGoString(seconds))
 
 
 def _exposed(value: float, unit: int) -> float:

@@ -1,0 +1,106 @@
+"""Station count: work in flight is a set of ids that no lost, doubled or late message can bend."""
+
+from __future__ import annotations
+
+from tests.support.collectors import Clock, collector_at, total, value
+
+
+def test_a_task_is_active_from_its_start_to_its_finish() -> None:
+    """The gauge rises with the start and falls with the matching finish."""
+    collector = collector_at(Clock())
+    collector.record_task_started(task_id="t1", agent_id="a1", stage="plan")
+    assert value(collector, "agent_active_tasks", agent_id="a1") == 1
+    collector.record_task_finished(task_id="t1", agent_id="a1", stage="plan", seconds=1, outcome="success")
+    assert value(collector, "agent_active_tasks", agent_id="a1") == 0
+
+
+def test_tasks_and_chunks_of_an_agent_add_up() -> None:
+    """A unit of work is a task or a chunk; the agent's gauge counts both, the chunks' gauge only chunks."""
+    collector = collector_at(Clock())
+    collector.record_task_started(task_id="t1", agent_id="a1", stage="plan")
+    collector.record_chunk_started(chunk_id="c1", agent_id="a1")
+    assert value(collector, "agent_active_tasks", agent_id="a1") == 2
+    assert value(collector, "eddie_chunks_inflight") == 1
+
+
+def test_a_start_that_is_sent_twice_counts_once() -> None:
+    """The same id again adds nothing."""
+    collector = collector_at(Clock())
+    for _ in range(2):
+        collector.record_chunk_started(chunk_id="c1", agent_id="a1")
+    assert value(collector, "agent_active_tasks", agent_id="a1") == 1
+
+
+def test_a_finish_without_a_start_moves_no_gauge() -> None:
+    """It counts as executed, and nothing goes below zero."""
+    collector = collector_at(Clock())
+    collector.record_chunk_execution(agent_id="a1", seconds=1, chunk_id="c1")
+    assert value(collector, "agent_tasks_executed_total", agent_id="a1") == 1
+    assert value(collector, "agent_active_tasks", agent_id="a1") is None
+    assert value(collector, "eddie_chunks_inflight") == 0
+
+
+def test_a_start_that_arrives_after_its_finish_adds_nothing() -> None:
+    """Reordered messages leave no ghost behind."""
+    collector = collector_at(Clock())
+    collector.record_chunk_execution(agent_id="a1", seconds=1, chunk_id="c1")
+    collector.record_chunk_started(chunk_id="c1", agent_id="a1")
+    assert value(collector, "eddie_chunks_inflight") == 0
+
+
+def test_the_same_chunk_on_another_agent_is_other_work() -> None:
+    """A chunk that is tried again elsewhere is in flight there."""
+    collector = collector_at(Clock())
+    collector.record_chunk_execution(agent_id="a1", seconds=1, chunk_id="c1")
+    collector.record_chunk_started(chunk_id="c1", agent_id="a2")
+    assert value(collector, "agent_active_tasks", agent_id="a2") == 1
+
+
+def test_a_lease_ends_what_never_finishes_and_counts_it_lost() -> None:
+    """The gauge comes down alone, and the loss is a number."""
+    clock = Clock()
+    collector = collector_at(clock)
+    collector.record_task_started(task_id="t1", agent_id="a1", stage="plan", lease_seconds=60)
+    collector.record_chunk_started(chunk_id="c1", agent_id="a1", lease_seconds=60)
+    clock.now += 59
+    assert value(collector, "agent_active_tasks", agent_id="a1") == 2
+    assert total(collector, "eddie_tasks_lost_total") == 0
+    clock.now += 2
+    assert value(collector, "agent_active_tasks", agent_id="a1") == 0
+    assert value(collector, "eddie_tasks_lost_total", stage="plan") == 1
+    assert value(collector, "eddie_chunks_lost_total") == 1
+
+
+def test_what_finished_in_time_is_not_lost_when_its_lease_would_have_ended() -> None:
+    """A finish ends the lease."""
+    clock = Clock()
+    collector = collector_at(clock)
+    collector.record_chunk_started(chunk_id="c1", agent_id="a1", lease_seconds=60)
+    collector.record_chunk_execution(agent_id="a1", seconds=1, chunk_id="c1")
+    clock.now += 120
+    assert value(collector, "eddie_chunks_lost_total") == 0
+
+
+def test_the_oldest_task_of_each_stage_has_its_age() -> None:
+    """The age grows with the clock and the series goes with the task."""
+    clock = Clock()
+    collector = collector_at(clock)
+    collector.record_task_started(task_id="t1", agent_id="a1", stage="plan")
+    clock.now += 40
+    collector.record_task_started(task_id="t2", agent_id="a1", stage="plan")
+    assert value(collector, "eddie_oldest_inflight_seconds", stage="plan") == 40
+    collector.record_task_finished(task_id="t1", agent_id="a1", stage="plan", seconds=40, outcome="success")
+    assert value(collector, "eddie_oldest_inflight_seconds", stage="plan") == 0
+    collector.record_task_finished(task_id="t2", agent_id="a1", stage="plan", seconds=1, outcome="success")
+    assert value(collector, "eddie_oldest_inflight_seconds", stage="plan") is None
+
+
+def test_agents_past_the_limit_keep_an_honest_gauge_in_overflow() -> None:
+    """Starts and finishes of agents without a place move the same overflow series up and down."""
+    collector = collector_at(Clock(), max_agents=10)
+    for number in range(15):
+        collector.record_chunk_started(chunk_id="c", agent_id=f"a{number}")
+    assert value(collector, "agent_active_tasks", agent_id="__overflow__") == 5
+    for number in range(15):
+        collector.record_chunk_execution(agent_id=f"a{number}", seconds=1, chunk_id="c")
+    assert total(collector, "agent_active_tasks") == 0
