@@ -1,0 +1,102 @@
+"""The settings of a stack, read once: `.env` with the caller's environment over it, and what follows from them."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from stack.model import StackError
+
+DEFAULTS = {
+    "EDDIE_BIND": "127.0.0.1",
+    "EDDIE_PORT": "8503",
+    "PROMETHEUS_PORT": "9090",
+    "ALERTMANAGER_PORT": "9093",
+    "GRAFANA_PORT": "3000",
+    "EDDIE_ENVIRONMENT": "default",
+    "PROMETHEUS_RETENTION_TIME": "15d",
+    "PROMETHEUS_RETENTION_SIZE": "50GB",
+    "COMPOSE_PROJECT_NAME": "eddie",
+}
+"""What a stack key is when nobody says otherwise; the images' are in compose.yaml, the exporter's in its settings."""
+
+PORT_KEYS = {
+    "exporter": "EDDIE_PORT",
+    "prometheus": "PROMETHEUS_PORT",
+    "alertmanager": "ALERTMANAGER_PORT",
+    "grafana": "GRAFANA_PORT",
+}
+
+_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*?)\s*$")
+_REFERENCE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::?-(?P<default>[^}]*))?\}|(?P<bare>[A-Za-z_]\w*))")
+
+
+def parse_env(text: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Read a `.env` file as Compose does: comments, `export`, quotes, and `$NAME` of earlier lines or the caller.
+
+    A value in single quotes is taken as it is; in no or double quotes `$NAME`, `${NAME}` and `${NAME:-default}` are
+    replaced. Raises StackError naming the first line that is neither a comment nor `KEY=value`.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            raise StackError(f".env line {number}: expected KEY=value or a comment, got {line.strip()[:60]!r}; mend it")
+        found[match[1]] = _value(match[2], {**found, **environ})
+    return found
+
+
+def _value(raw: str, known: Mapping[str, str]) -> str:
+    if raw[:1] == "'" and "'" in raw[1:]:
+        return raw[1 : raw.index("'", 1)]
+    if raw[:1] == '"' and '"' in raw[1:]:
+        inner = raw[1 : raw.index('"', 1)].replace(r"\n", "\n")
+    else:
+        inner = re.split(r"\s+#", raw, maxsplit=1)[0].rstrip()
+        inner = "" if inner.startswith("#") else inner
+
+    def replace(match: re.Match[str]) -> str:
+        return known.get(match["braced"] or match["bare"]) or match["default"] or ""
+
+    return _REFERENCE.sub(replace, inner)
+
+
+def load(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Answer every setting: the caller's environment, else `.env`, else the default; an empty value counts as unset.
+
+    Adds the addresses of links, made of EDDIE_PUBLIC_URL and the ports where they are not given.
+    """
+    file = root / ".env"
+    merged = dict(parse_env(file.read_text("utf-8"), environ)) if file.is_file() else {}
+    merged.update(environ)
+    for key, default in DEFAULTS.items():
+        merged[key] = merged.get(key) or default
+    public = (merged.get("EDDIE_PUBLIC_URL") or f"http://{socket.gethostname()}").rstrip("/")
+    merged["EDDIE_PUBLIC_URL"] = public
+    for service, key in PORT_KEYS.items():
+        link = f"EDDIE_{service.upper()}_PUBLIC_URL"
+        merged[link] = merged.get(link) or f"{public}:{merged[key]}"
+    return merged
+
+
+def ports(env: Mapping[str, str]) -> dict[str, int]:
+    """Answer the port of each service. Raises StackError naming the key whose value is no port, or used twice."""
+    found: dict[str, int] = {}
+    for service, key in PORT_KEYS.items():
+        value = env[key]
+        if not value.isdecimal() or not 1 <= int(value) <= 65535:
+            raise StackError(f"{key}: expected a port from 1 to 65535, got {value!r}; mend it in .env", code=2)
+        for other, port in found.items():
+            if port == int(value):
+                raise StackError(f"{key} and {PORT_KEYS[other]} are both {port}: give one of them another port", code=2)
+        found[service] = int(value)
+    return found
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether only this machine reaches what is bound to `address`."""
+    return address in {"localhost", "::1", "[::1]"} or address.startswith("127.")
