@@ -5,7 +5,8 @@ Prometheus's rule files, so the copies cannot drift, and everything goes to the 
 ``origin="grafana"``, where Prometheus's own alert silences the copy.
 
 ``$`` in these files: Grafana expands ``${NAME}`` from its environment when it reads them, in labels and settings also a
-bare ``$name`` (which would have to be ``$$name``), in query models nothing. Annotations: see ``annotation``.
+bare ``$name`` (which would have to be ``$$name``), in query models nothing, in annotations ``${NAME}`` since 13 and
+nothing in 12.
 """
 
 from __future__ import annotations
@@ -39,6 +40,16 @@ REPEAT_INTERVAL = "3m"
 below Alertmanager's resolve_timeout (5 m), else a firing alert is resolved and fires anew (design §7, "Repeat")."""
 
 CONTACT_POINT = "alertmanager"
+
+GRAFANA_URL = '{{ reReplaceAll "/*\\\\z" "" externalURL }}'
+"""Where people find this Grafana: its own root_url, which every version's templates know."""
+
+EXPORTER_URL = (
+    '{{ reReplaceAll "^\\\\W.*" '
+    '(reReplaceAll "^(https?://[^/:]+).*" "$1:8503" externalURL) "${EDDIE_EXPORTER_PUBLIC_URL}" }}'
+)
+"""Where people find the exporter. Grafana 13 has put the address in before the template runs; 12 leaves ``${…}``, which
+begins with no word character: then it is this Grafana's host with the exporter's usual port."""
 
 EVALUATORS = {">": "gt", "<": "lt", ">=": "gte", "<=": "lte"}
 
@@ -163,10 +174,14 @@ def annotation(text: str) -> str:
     ``$value`` is a sentence in Grafana before 12 and ``$values.A.Value`` a number in all; ``query`` inside a template
     is answered with nothing, so those parts (who is worst) are left out instead of kept as dead text.
     """
-    without_queries = re.sub(r"(?s)\{\{-? *range query .*?\{\{-? *end *-?\}\}", "", text)
-    linked = without_queries.replace("{{ $externalLabels.grafana_url }}", "${EDDIE_GRAFANA_PUBLIC_URL}")
-    linked = linked.replace("{{ $externalLabels.exporter_url }}", "${EDDIE_EXPORTER_PUBLIC_URL}")
-    return " ".join(re.sub(r"\$value\b", "$values.A.Value", linked).split())
+    said = re.sub(r"(?s)\{\{-? *range query .*?\{\{-? *end *-?\}\}", "", text)
+    said = re.sub(r"\$value\b", "$values.A.Value", " ".join(said.split()))
+    linked = said.replace("{{ $externalLabels.grafana_url }}", GRAFANA_URL)
+    linked = linked.replace("{{ $externalLabels.exporter_url }}", EXPORTER_URL)
+    unknown = re.search(r"\$(externalLabels|externalURL)\b|\bquery\b *\"", linked)
+    if unknown:
+        raise RuleError(f"expected words Grafana knows, got `{unknown[0]}` in `{text.strip()}`: say it without")
+    return linked
 
 
 def contact_point() -> dict[str, Any]:
