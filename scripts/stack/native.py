@@ -19,7 +19,7 @@ def up(ctx: Context) -> None:
     """Start the stack and return when it is ready; a running one is left as it is. Raises StackError otherwise."""
     place = places(ctx)
     if _complete(place):
-        native_ready.wait(ctx, place, [native_services.read(place, name) for name in configured(place)])
+        native_ready.wait(ctx, place, [native_services.read(place, name) for name in configured(place)], since=0)
         ctx.say("the stack runs already; nothing was changed")
         return
     if running(place):
@@ -35,9 +35,10 @@ def up(ctx: Context) -> None:
     place.make()
     native_services.write(place, made)
     native_files.write(ctx, made)
+    began = time.time()
     try:
         start(ctx, place)
-        native_ready.wait(ctx, place, made)
+        native_ready.wait(ctx, place, made, began)
     except BaseException:
         stop(place)
         raise

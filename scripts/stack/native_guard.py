@@ -44,7 +44,7 @@ class Guard:
         """Run the supervisor until it ends; returns its exit status."""
         for left in Path((self._folder / "sockets").read_text().strip()).glob("*.sock"):
             left.unlink()  # of a supervisor that was killed; it does not start while one lies there
-        command = [sys.executable, "-P", "-m", "circus.circusd", str(self._folder / "circus.ini")]
+        command = [sys.executable, "-P", "-m", "stack.native_supervisor", str(self._folder / "circus.ini")]
         self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         note(self._folder / "state" / "supervisor.json", self._child.pid)
         if self._ending:

@@ -40,8 +40,8 @@ def is_ready(service: Service) -> bool:
     return fetch(service.ready)[0] == 200
 
 
-def wait(ctx: Context, place: Places, made: list[Service]) -> None:
-    """Wait until every service is ready and the first scrape arrived; raises StackError with the log's tail."""
+def wait(ctx: Context, place: Places, made: list[Service], since: float) -> None:
+    """Wait until all is ready and was scraped after `since` (unix seconds); raises StackError with a log's tail."""
     deadline = time.monotonic() + READY_WITHIN
     before = {service.name: starts(place, service.name) for service in made}
     for service in made:
@@ -52,16 +52,18 @@ def wait(ctx: Context, place: Places, made: list[Service]) -> None:
                 raise _failed(place, service.name, f"{service.ready} did not answer 200 within {READY_WITHIN:.0f} s")
             time.sleep(0.1)
     prometheus = next(service for service in made if service.name == "prometheus")
-    ctx.say("all services are ready; waiting for the first scrape (at most 15 s)")
-    while not scraped(prometheus.address):
+    if not scraped(prometheus.address, since):
+        ctx.say("all services are ready; waiting for the first scrape (at most 15 s)")
+    while not scraped(prometheus.address, since):
         if time.monotonic() >= deadline:
             raise _failed(place, "prometheus", f"the exporter was not scraped: {scrape_error(prometheus.address)}")
         time.sleep(0.2)
 
 
-def scraped(address: str) -> bool:
-    """Tell whether Prometheus holds a good scrape of the exporter."""
-    query = urllib.parse.urlencode({"query": 'up{job="eddie-metrics"} == 1'})
+def scraped(address: str, since: float) -> bool:
+    """Tell whether Prometheus holds a good scrape of the exporter after `since`; one of the last run is still seen."""
+    up = 'up{job="eddie-metrics"}'
+    query = urllib.parse.urlencode({"query": f"{up} == 1 and timestamp({up}) >= {since:.3f}"})
     return bool(_data(f"{address}/api/v1/query?{query}").get("result"))
 
 

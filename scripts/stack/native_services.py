@@ -138,7 +138,7 @@ def _grafana(ctx: Context, place: Places, found: Found) -> Service:
     provisioning, data = configs(ctx) / "grafana" / "provisioning", place.data / "grafana"
     secrets = ctx.secrets.absolute() / "grafana"
     own = {
-        **_settings(configs(ctx) / "grafana" / "grafana.env"),
+        **_settings(ctx.root / "grafana" / "grafana.env"),
         "GF_SERVER_HTTP_ADDR": LOOPBACK,
         "GF_SERVER_HTTP_PORT": str(ctx.ports["grafana"]),
         "GF_SERVER_ROOT_URL": f"{ctx.env['EDDIE_GRAFANA_PUBLIC_URL'].rstrip('/')}/",
