@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from tests.support.programs import ROOT, program, run
 
 START = ROOT / "alertmanager" / "start.sh"

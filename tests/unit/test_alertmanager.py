@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from tests.support.assembled import DEADMAN, PEOPLE, START, TOKEN, assemble, environment
 from tests.support.programs import find, run
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.support.programs import ROOT, program, run
 
 PROMETHEUS = ROOT / "prometheus"
