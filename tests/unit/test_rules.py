@@ -27,7 +27,7 @@ ALERTS = rules("alert")
 
 
 def clone(tmp_path: Path) -> Path:
-    """A copy with a read token, as `make up` lays it out; `local/` stays away."""
+    """Make a copy with a read token, as `make up` lays it out; `local/` stays away."""
     copy = tmp_path / "prometheus"
     shutil.copytree(PROMETHEUS, copy, ignore=shutil.ignore_patterns("local"))
     (copy / "secrets" / "read_token").write_text("token\n")

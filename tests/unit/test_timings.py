@@ -139,7 +139,7 @@ def leaves(tree: Any, way: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def expected(way: str, value: Any, factor: int) -> Any:
-    """What a leaf must be in the derived copy, said independently of the text: the tree's own meaning."""
+    """Say what a leaf must be in the derived copy, from the tree's own meaning and not from the text."""
     if re.search(r"/relativeTimeRange/(from|to)$", way):
         return -(-value // factor)
     if not isinstance(value, str):
