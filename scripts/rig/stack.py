@@ -209,8 +209,8 @@ class Stack:
         }
         if self.factor != 1:  # evaluations are multiples of a tick, 10 s unless this says otherwise
             environment["GF_FEATURE_TOGGLES_ENABLE"] = "configurableSchedulerTick"
-            environment["GF_UNIFIED_ALERTING_SCHEDULER_TICK_INTERVAL"] = "1s"
-            environment["GF_UNIFIED_ALERTING_MIN_INTERVAL"] = "1s"
+            environment["GF_UNIFIED_ALERTING_SCHEDULER_TICK_INTERVAL"] = f"{tree.GRAFANA_TICK}s"
+            environment["GF_UNIFIED_ALERTING_MIN_INTERVAL"] = f"{tree.GRAFANA_TICK}s"
         command = [str(home / "bin/grafana"), "server", "--homepath", str(home)]
         return self._engine("grafana", command, "/api/health", environment)
 
