@@ -39,7 +39,6 @@ def task_splits() -> Panel:
         "events* and *Task latency* for the stage. Chunks per split rising: tasks grow; raise the chunk size "
         "or the timeout.",
         style.PER_MINUTE,
-        at=(0, 17, 8, 8),
     )
     per_split = ratio(rate("task_split_chunks_total"), rate("task_split_total"))
     return (
@@ -61,15 +60,14 @@ def timeout_events() -> Panel:
         "points here. One agent stands out: look at its load, its container's limits and its host. All "
         "agents, one reason: look at what they share (model, network, queue) and at the timeout itself.",
         style.PER_MINUTE,
-        at=(0, 8, 12, 9),
     )
     return (
         built.with_target(
             style.query("A", top(per_minute("timeout_events_total", AGENT, by=by), whole), "{{agent_id}} · {{reason}}")
         )
         .with_target(style.query("B", or_zero(per_minute("timeout_events_total", AGENT)), "all"))
-        .override_by_query("A", style.bars())
-        .override_by_name("all", style.whole_job())
+        .override_by_query("A", style.areas())
+        .override_by_name("all", [style.fixed(style.MUTED)])
         .legend(style.legend("mean", "max"))
     )
 
@@ -82,8 +80,7 @@ def task_latency() -> Panel:
         "How long tasks take, fallback included; timed-out tasks count too. The thick line is p99 of the "
         "whole job's last hour, the indicator; objective: below 60 s. One stage above it: compare its "
         "timeouts and splits. p99 far from p95: a few tasks or one agent; read *Chunk latency by agent*.",
-        "s",
-        at=(8, 0, 8, 8),
+        style.SECONDS,
     )
     for ref, q, name in (("A", 0.95, "p95"), ("B", 0.99, "p99")):
         expression = quantile(q, "task_execution_seconds", STAGE, by=("stage",))
@@ -108,7 +105,6 @@ def agent_load() -> Panel:
         "prefers an agent, or others are gone or slow; compare *Chunk latency by agent*. A line that never "
         "falls: work that never finishes.",
         "none",
-        at=(8, 17, 8, 8),
     )
     active = total(selector("agent_active_tasks", AGENT), "agent_id")
     balance = worst("max", "job:agent_load:max_over_mean_rate1h")
@@ -134,13 +130,13 @@ def success_and_failure() -> Panel:
         "%), and (right) failures per second by reason. HighFailureRate points here: above 0.1 failures per "
         "second. Find the reason that grew, then the stage, then what was deployed or went away at that time.",
         "percentunit",
-        at=(0, 0, 8, 8),
     )
     job = worst("min", "job:task_success:ratio_rate1h")
     reasons = rate("task_failure_total", STAGE, by=("reason",))
     return (
         style.objective(built, 0.95, "below")
         .max(1)
+        .axis_soft_min(0.8)
         .with_target(style.query("A", share(succeeded, failed), "success {{stage}}", interval=style.SPARSE))
         .with_target(style.query("B", job, "success, 1 h"))
         .with_target(style.query("C", or_zero(rate("task_failure_total", STAGE)), "failures"))
@@ -161,8 +157,7 @@ def cpu_limits() -> Panel:
         "has no line. A limit that only grows: the agent is starved, look at its latency. Up and down all the "
         "time: the adjustment's thresholds are too close. No line at all: is Docker reachable "
         "(`eddie_docker_up`), and do containers carry the label?",
-        "suffix: cores",
-        at=(8, 25, 8, 8),
+        "suffix:cores",
     )
     return container_limits(built, "docker_container_cpu_limit")
 
@@ -176,7 +171,6 @@ def memory_limits() -> Panel:
         "line. A step down just before failures: the agent was killed for memory, raise the lower bound. "
         "Steps up that never come back: a leak, or work that outgrew the chunk size.",
         "bytes",
-        at=(16, 25, 8, 8),
     )
     return container_limits(built, "docker_container_memory_limit_bytes")
 
@@ -190,7 +184,6 @@ def merge_and_deduplication() -> Panel:
         "job, last hour; objective: above 90 %. Below it: the same chunk runs more than once. Usual cause: "
         "chunks handed out again before their lease ended; compare *Timeout events* and lengthen the lease.",
         style.PER_MINUTE,
-        at=(0, 25, 8, 8),
     )
     efficiency = worst("min", "job:merge_efficiency:ratio_rate1h")
     on_right = style.right_axis("percentunit", "efficiency", objective=0.9, bad="below")
@@ -215,8 +208,7 @@ def chunk_latency() -> Panel:
         f"How long 95 % of an agent's chunks take, the {TOP} that are slowest on average. One agent above the "
         "others: look at its container's limits, its host and its load, and take it out if it stays slow. All "
         "of them together: chunks have grown, or what they call has become slow.",
-        "s",
-        at=(16, 17, 8, 8),
+        style.SECONDS,
     )
     p95 = quantile(0.95, "chunk_execution_seconds", AGENT, by=("agent_id",))
     return built.with_target(style.query("A", top(p95, ratio(seconds, count)), "{{agent_id}}", interval=style.SPARSE))
@@ -232,7 +224,6 @@ def depth_and_adjustments() -> Panel:
         "Adjustments before it: elasticity tried and was not enough, raise its upper bound. None before it: "
         "the task does not get smaller by splitting; look at its chunks' latency and at the depth limit.",
         style.PER_MINUTE,
-        at=(12, 8, 12, 9),
     )
     adjustments = per_minute("docker_elastic_adjustment_total", by=("resource_type",))
     return (
@@ -254,14 +245,13 @@ def timeouts_per_hour() -> Panel:
         "HighTimeoutEvents, which asks for more than 10 in five minutes, does not see. The reason says where "
         "to look; *Timeout events* says who.",
         "short",
-        at=(16, 0, 8, 8),
     )
     recorded = or_zero(worst("max", "job:timeout_events:increase1h"))
     return (
         style.objective(built, 5, "above")
         .with_target(style.query("A", recorded, "whole job, 1 h"))
         .with_target(style.query("B", by_reason, "{{reason}}"))
-        .override_by_query("B", [style.setting("custom.stacking", {"mode": "normal", "group": "A"})])
+        .override_by_query("B", style.areas())
         .override_by_name("whole job, 1 h", style.whole_job())
         .decimals(0)
     )
@@ -278,27 +268,25 @@ def container_limits(built: Panel, metric: str) -> Panel:
     )
 
 
+ROWS = (
+    (success_and_failure, task_latency, timeouts_per_hour),
+    (timeout_events, depth_and_adjustments),
+    (task_splits, agent_load, chunk_latency),
+    (merge_and_deduplication, cpu_limits, memory_limits),
+)
+
+
 def build() -> Dashboard:
-    """Put the whole dashboard together, panels in reading order."""
+    """Put the whole dashboard together, row by row."""
     built = frame(
         UID,
         "Distributed fallback",
         "Splits, timeouts, latency, load, success, elasticity and merge quality of the fleet, against its objectives.",
         tags=["eddie", "fallback"],
-        adjustments_on=[3, 4, 6, 7, 9, 10],
+        adjustments_on=[4, 6, 7, 9],
     )
-    for panel in (
-        success_and_failure,
-        task_latency,
-        timeouts_per_hour,
-        timeout_events,
-        depth_and_adjustments,
-        task_splits,
-        agent_load,
-        chunk_latency,
-        merge_and_deduplication,
-        cpu_limits,
-        memory_limits,
-    ):
-        built = built.with_panel(panel())
+    for y, row in enumerate(ROWS):
+        width = style.COLUMNS // len(row)
+        for x, panel in enumerate(row):
+            built = built.with_panel(style.placed(panel(), x * width, y, width))
     return built

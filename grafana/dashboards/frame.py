@@ -73,7 +73,7 @@ def elastic_adjustments(panels: list[int]) -> AnnotationQuery:
         .name("Elastic adjustments")
         .datasource(DATASOURCE)
         .enable(True)
-        .icon_color("purple")
+        .icon_color("rgba(150, 120, 210, 0.5)")
         .filter(AnnotationPanelFilter().exclude(False).ids(panels))
         .target(Dataquery().ref_id("Anno").datasource(DATASOURCE).expr(changed).range().interval("1m"))
         .title_format("{{resource_type}} limit adjusted")

@@ -21,8 +21,17 @@ DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 GOOD, BAD, MUTED = "green", "red", "#8e8e8e"
 """Named colours follow the theme, so the same panel is readable in dark and in light; grey works in both."""
 
+COLUMNS = 24
+"""Grafana's grid: three panels a row are readable at 1280 pixels, and not lost on a wide screen."""
+
+HEIGHT = 9
+"""Grid rows of a panel: two lines of legend and still a graph."""
+
 PER_MINUTE = "suffix:/min"
 """``60 * rate()``; Grafana's own ``cpm`` prints "cpm" beside each number, which nobody reads as "per minute"."""
+
+SECONDS = "suffix:s"
+"""Plain seconds, as the objectives are written; Grafana's ``s`` makes "1.67 mins" of 100 s."""
 
 MAX_DATA_POINTS = 720
 """Half-minute steps over the six hours shown first, whatever the window's width: fewer would hide a one-minute burst
@@ -42,33 +51,36 @@ def query(ref: str, expression: str, legend: str, *, interval: str | None = None
     return built.interval(interval) if interval else built
 
 
-def panel(number: int, title: str, description: str, unit: str, *, at: tuple[int, int, int, int]) -> Panel:
-    """Start a time series panel; its id is fixed (alerts link to it), ``at`` is x, y, width, height of 24 columns.
+def panel(number: int, title: str, description: str, unit: str) -> Panel:
+    """Start a time series panel; its ``number`` is fixed, for alerts link to it.
 
     Gaps stay gaps (an exporter that is away must look away) but for one missed scrape; zero is always on the axis, so
     that a wobble is not drawn as a cliff.
     """
-    x, y, width, height = at
     return (
         Panel()
         .id(number)
         .title(title)
         .description(description)
         .datasource(DATASOURCE)
-        .grid_pos(dashboard.GridPos(x=x, y=y, w=width, h=height))
         .max_data_points(MAX_DATA_POINTS)
         .unit(unit)
-        .min(0)
-        .color_scheme(FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .axis_soft_min(0)
+        .color_scheme(FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC))
         .draw_style(common.GraphDrawStyle.LINE)
         .line_width(1)
-        .fill_opacity(8)
+        .fill_opacity(0)
         .show_points(common.VisibilityMode.AUTO)
         .point_size(4)
         .span_nulls(45_000)
         .legend(legend())
         .tooltip(tooltip())
     )
+
+
+def placed(built: Panel, x: int, row: int, width: int) -> Panel:
+    """Put a panel at column ``x`` of a row, ``width`` columns wide."""
+    return built.grid_pos(dashboard.GridPos(x=x, y=row * HEIGHT, w=width, h=HEIGHT))
 
 
 def legend(*calcs: str) -> VizLegendOptions:
@@ -149,6 +161,11 @@ def bars() -> list[dashboard.DynamicConfigValue]:
         setting("custom.lineWidth", 0),
         setting("custom.stacking", {"mode": "normal", "group": "A"}),
     ]
+
+
+def areas() -> list[dashboard.DynamicConfigValue]:
+    """Stack what adds up to a whole."""
+    return [setting("custom.fillOpacity", 40), setting("custom.stacking", {"mode": "normal", "group": "A"})]
 
 
 def dashes() -> list[dashboard.DynamicConfigValue]:
