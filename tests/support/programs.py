@@ -1,25 +1,25 @@
-"""Where tests find the real programs they run: a variable, what `make up` or `make test` fetched, or PATH."""
+"""Where tests find the real programs they run, and how a test that lacks one says so."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from rig import programs
+from rig.programs import ROOT
+
+__all__ = ["ROOT", "find", "program", "run", "version"]
 
 
 def find(name: str) -> str | None:
     """Path of a program such as `promtool`: $PROMTOOL, else `.tools/bin` ($EDDIE_TOOLS/bin), else PATH, else None."""
-    chosen = os.environ.get(name.upper())
-    if chosen:
-        return chosen
-    tools = Path(os.environ.get("EDDIE_TOOLS") or ROOT / ".tools") / "bin"
-    return shutil.which(name, path=str(tools)) or shutil.which(name)
+    try:
+        return str(programs.find(name))
+    except programs.MissingProgramError:
+        return None
 
 
 def program(name: str, at_least: tuple[int, ...] = ()) -> str:
