@@ -5,6 +5,7 @@ No script, no asset from anywhere, every text escaped, and a policy that lets th
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import itertools
@@ -30,7 +31,7 @@ from eddie_exporter.summary import Age, age
 from eddie_exporter.told import Audience
 
 INSTALLED_RUNBOOK = Path("/usr/share/eddie-metrics/runbook.md")
-"""Where the container's runbook is mounted; beside a checkout it is found without."""
+"""Where a package of a distribution would put it; beside a checkout it is found without."""
 
 _STYLE = files("eddie_exporter").joinpath("pages.css").read_text("utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -100,9 +101,10 @@ def render_markdown(text: str) -> str:
 
 
 def runbook_file(settings: Settings) -> Path:
-    """Answer where the runbook is: the setting, else ``docs/`` of the checkout, else where the image has it."""
-    beside = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
-    return settings.runbook or (beside if beside.is_file() else INSTALLED_RUNBOOK)
+    """Answer where the runbook is: the setting, else ``docs/`` of the checkout, else where a package has it."""
+    above = Path(__file__).resolve().parents[1:4]
+    beside = (folder / "docs" / "runbook.md" for folder in above)
+    return settings.runbook or next((path for path in beside if path.is_file()), INSTALLED_RUNBOOK)
 
 
 def _runbook(path: Path) -> Response:
@@ -133,8 +135,7 @@ class Front:
 
     async def page(self) -> Response:
         """Ask everybody at once, and show it."""
-        neighbours = await look(self._http, self._settings)
-        told = await self._audience.told()
+        neighbours, told = await asyncio.gather(look(self._http, self._settings), self._audience.told())
         snapshot = await run_in_threadpool(self._collector.snapshot)
         docker = self._docker()
         chain: list[Row] = [

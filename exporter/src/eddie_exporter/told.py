@@ -12,13 +12,16 @@ from typing import Any
 
 import httpx
 import yaml
+from starlette.concurrency import run_in_threadpool
 
 NO_PERSON = frozenset({"inbox", "heartbeat", "deadman", "null", "blackhole"})
 """Receivers of this name tell no person, whatever they send to."""
 
 _KEPT_SECONDS = 30.0
 """How long an answer is kept: a page that is loaded again and again asks Alertmanager twice a minute."""
-_MOST_BYTES = 2**20
+_UNKNOWN_SECONDS = 5.0
+"""How long a failure is kept: an Alertmanager that has just come up is not unknown for long."""
+_MOST_BYTES = 2**18
 """A configuration of more is not read: YAML of that size would hold up everybody else."""
 
 
@@ -68,19 +71,20 @@ class Audience:
         """Answer whether somebody is told; never raises."""
         if not self._url:
             return Told(None, "unknown: EDDIE_ALERTMANAGER_URL is not set")
-        if self._kept is not None and self._clock() - self._kept[0] < _KEPT_SECONDS:
+        if self._kept is not None and self._clock() < self._kept[0]:
             return self._kept[1]
         told = await self._ask()
-        self._kept = (self._clock(), told)
+        self._kept = (self._clock() + (_UNKNOWN_SECONDS if told.somebody is None else _KEPT_SECONDS), told)
         return told
 
     async def _ask(self) -> Told:
         try:
             answer = await self._client.get(f"{self._url}/api/v2/status")
             answer.raise_for_status()
-            found = persons(str(answer.json()["config"]["original"]))
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except Exception:  # noqa: BLE001  (an address that is none raises what it likes; the page comes all the same)
             return Told(None, "unknown: Alertmanager does not answer")
+        try:
+            found = await run_in_threadpool(persons, str(answer.json()["config"]["original"]))
         except (ValueError, KeyError, TypeError):
             return Told(None, "unknown: Alertmanager's answer could not be read")
         if not found:
