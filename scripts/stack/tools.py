@@ -133,6 +133,9 @@ def _link(tools: Path, found: dict[str, Found]) -> None:
     """Make `.tools/bin` name exactly what was found, whatever its source: one folder to put on PATH."""
     folder = tools / "bin"
     folder.mkdir(exist_ok=True)
+    for link in folder.iterdir():
+        if not link.exists():
+            link.unlink()
     for program in found.values():
         for name, target in program.binaries.items():
             link = folder / name
