@@ -1,10 +1,11 @@
-"""What the two ways to run a stack have in common: the place it lives in, and a line of its table."""
+"""What the two ways to run a stack have in common: the place it lives in, its table's lines, what each can do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 
 class StackError(Exception):
@@ -47,8 +48,27 @@ class Context:
     secrets: Path
     """Secrets of this stack: `secrets`, or a folder inside the demo's throw-away directory."""
     ports: dict[str, int]
-    """Port on `EDDIE_BIND` (exporter) or 127.0.0.1 (others), by service: exporter, prometheus, alertmanager, grafana."""
+    """Port by service (exporter, prometheus, alertmanager, grafana); the exporter's on `EDDIE_BIND`, others on 127.0.0.1."""
     say: Callable[[str], None] = field(default=print)
     """Tells the person one line."""
     project: str = "eddie"
     """Compose project name; also names the native supervisor's own resources."""
+
+
+class Way(Protocol):
+    """One way to run a stack; the modules `compose` and `native` are one each."""
+
+    def up(self, ctx: Context) -> None:
+        """Start what does not run, return when all is ready; on a running stack change nothing. Raises StackError."""
+
+    def down(self, ctx: Context) -> None:
+        """Leave no process, container, network or port; keep data, programs, secrets."""
+
+    def status(self, ctx: Context) -> list[ServiceRow]:
+        """Answer a row for each service, also when nothing runs."""
+
+    def logs(self, ctx: Context, names: list[str]) -> None:
+        """Show logs of the named services, of all when none is named."""
+
+    def holds_data(self, ctx: Context) -> bool:
+        """Say whether something was stored that `down` kept."""

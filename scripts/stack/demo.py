@@ -1,0 +1,135 @@
+"""The demo: a throw-away stack with a living fleet, in the foreground; when it ends nothing of it is left."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+
+from stack import compose, modes
+from stack.model import Context, StackError, Way
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopAskedError(Exception):
+    """The person has seen enough: Ctrl-C, SIGTERM, or their terminal went away."""
+
+
+def throw_away(ctx: Context) -> Context:
+    """Answer a stack of its own: data, secrets, project, network; on the same ports, and only the inbox is told."""
+    run = ctx.run / "demo"
+    env = {**ctx.env, "EDDIE_BIND": "127.0.0.1", "EDDIE_ENVIRONMENT": "demo"}
+    project = f"{ctx.project}-demo"
+    env["EDDIE_AGENTS_NETWORK"] = f"{project}-agents"
+    return dataclasses.replace(ctx, env=env, run=run, secrets=run / "secrets", project=project)
+
+
+def running_mode(ctx: Context, ways: Mapping[str, Way]) -> str | None:
+    """Answer the mode the person's own stack runs in, None when it does not run."""
+    mode = modes.recall(ctx.run)
+    if mode is None:
+        return None
+    states = {row.state for row in ways[mode].status(ctx)}
+    return mode if states & {"ready", "starting", "unready"} else None
+
+
+def demo(
+    ctx: Context,
+    ways: Mapping[str, Way],
+    scenario: str,
+    *,
+    up: Callable[[Context], int],
+    into_up: bool,
+) -> int:
+    """Run the fleet until it is stopped. Raises StackError when a stack runs and `into_up` does not ask for it."""
+    runs = running_mode(ctx, ways)
+    if runs and not into_up:
+        raise StackError(
+            "a stack runs here, and the demo would leave its events in that stack's data; "
+            "stop it first:  make down  - or accept that:  make demo INTO=up"
+        )
+    if into_up and not runs:
+        raise StackError("INTO=up: expected a running stack, got none; start it with:  make up")
+    if into_up:
+        ctx.say(
+            "the fleet goes into the running stack: its counts, series and notifications stay in that stack's data, "
+            "under agents and tasks whose names begin with demo-"
+        )
+        return fleet(ctx, scenario)
+    own = throw_away(ctx)
+    remove(own, ways)
+    with _stoppable():
+        try:
+            up(own)
+            own.say(f"the fleet starts; Ctrl-C ends it and removes all of it (the inbox: {_exporter(own)})")
+            status = fleet(own, scenario)
+        except StopAskedError:
+            status = 0
+        finally:
+            _deaf()
+            own.say("removing the demo")
+            remove(own, ways)
+    own.say("the demo is gone, data included")
+    return status
+
+
+def _exporter(ctx: Context) -> str:
+    return f"http://127.0.0.1:{ctx.ports['exporter']}/"
+
+
+def remove(ctx: Context, ways: Mapping[str, Way]) -> None:
+    """Leave nothing of a throw-away stack, nor of one that was killed before it could clean up."""
+    mode = modes.recall(ctx.run)
+    if mode == modes.CONTAINERS:
+        compose.destroy(ctx)
+    elif mode:
+        quiet = dataclasses.replace(ctx, say=lambda _: None)
+        ways[mode].down(quiet)
+    shutil.rmtree(ctx.run, ignore_errors=True)
+
+
+def fleet(ctx: Context, scenario: str) -> int:
+    """Run the fleet in the foreground; it ends by itself when it gets our Ctrl-C or SIGTERM. Answers its status."""
+    command = [sys.executable, str(ctx.root / "scripts" / "demo_fleet.py"), "--scenario", scenario]
+    command += ["--url", _exporter(ctx).rstrip("/"), *_token(ctx)]
+    process = subprocess.Popen(command, env=ctx.env, stdin=subprocess.DEVNULL)
+    try:
+        return process.wait()
+    except (StopAskedError, KeyboardInterrupt):
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=15)
+        process.kill()
+        return process.wait()
+
+
+def _token(ctx: Context) -> list[str]:
+    token = ctx.secrets / "exporter" / "ingest_token"
+    return ["--token-file", str(token)] if token.is_file() else []
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn the signals that end a demo into StopAskedError, and give them back afterwards."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise StopAskedError
+
+    before = {number: signal.signal(number, stop) for number in _STOPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _deaf() -> None:
+    """Hear no further signal while it is removed: a second Ctrl-C would leave half of it."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)

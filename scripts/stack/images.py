@@ -1,0 +1,84 @@
+"""The images a stack in containers needs: local, pulled or built, and which one may be missing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stack.engine import Engine
+
+NEEDED = ("prometheus", "alertmanager", "docker-proxy")
+"""Without one of these there is no stack in containers; the exporter's is built. Only Grafana may be missing."""
+SOURCES = "eddie.sources"
+"""Label of the exporter's image: what it was built from."""
+
+
+def sources(root: Path, base: str) -> str:
+    """Answer a short hash of everything the exporter's image is made of."""
+    exporter = root / "exporter"
+    files = [exporter / "Dockerfile", exporter / "requirements" / "server.txt"]
+    files += sorted(
+        path for path in (exporter / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
+    digest = hashlib.sha256(base.encode())
+    for path in files:
+        digest.update(f"\0{path.relative_to(exporter)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Images:
+    """The images of one stack; each is asked for once."""
+
+    def __init__(self, engine: Engine, root: Path, say: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._root = root
+        self._say = say
+        self._services: dict[str, dict[str, Any]] | None = None
+
+    def name(self, service: str) -> str:
+        """Answer the image's name as compose.yaml and the settings say it."""
+        if self._services is None:
+            self._services = self._engine.services()
+        return str(self._services[service]["image"])
+
+    def all_names(self) -> list[str]:
+        """Answer every service's image once, and the one the exporter's is built from."""
+        self.name("exporter")
+        return sorted({self._base, *(self.name(service) for service in self._services or {})})
+
+    @property
+    def _base(self) -> str:
+        self.name("exporter")
+        return str((self._services or {})["exporter"]["build"]["args"]["PYTHON_IMAGE"])
+
+    @property
+    def sources(self) -> str:
+        """Answer what the exporter's image has to be made of now."""
+        return sources(self._root, self._base)
+
+    @property
+    def is_built(self) -> bool:
+        """Say whether the exporter's local image is made of today's sources."""
+        return self._engine.label(self.name("exporter"), SOURCES) == self.sources
+
+    def lacks(self, image: str) -> str | None:
+        """Have an image locally, by pulling it if need be; say why that fails, None when it is there."""
+        if self._engine.has_image(image):
+            return None
+        self._say(f"pulling {image}")
+        why = self._engine.pull(image)
+        return f"image {image} is not here and cannot be pulled ({why})" if why is not None else None
+
+    def missing(self) -> str | None:
+        """Name the first image that cannot be had, None when all needed ones are there or can be built."""
+        needed = [self.name(service) for service in NEEDED]
+        if not self.is_built:
+            needed.append(self._base)
+        return next((why for why in map(self.lacks, needed) if why), None)
+
+    def grafana_missing(self) -> str | None:
+        """Say why Grafana is left out, None when its image is there."""
+        return self.lacks(self.name("grafana"))

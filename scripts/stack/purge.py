@@ -1,0 +1,137 @@
+"""Remove everything a stack has made: it lists it with sizes, asks, and leaves the machine as before the clone."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from stack import compose, modes
+from stack.engine import Engine
+from stack.model import Context, StackError
+
+FOLDERS = {
+    ".run": "state, logs and data of the native mode",
+    "secrets": "tokens, passwords, receivers' addresses",
+    ".tools": "downloaded programs",
+    ".venv": "the virtual environment",
+}
+KEPT = {".env": "your settings", "local": "your additions", "compose.override.yaml": "your changes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that would go."""
+
+    what: str
+    size: str
+    meaning: str
+    remove: Callable[[], str | None]
+    """Removes it; answers why it stays, None when it is gone."""
+
+
+def size_of(folder: Path) -> int:
+    """Answer the bytes below a folder; what cannot be read counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def human(size: float) -> str:
+    """Write bytes for people: 1 kB is 1000 bytes, as Docker counts."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g}{unit}"
+        size /= 1000
+    return f"{size:.3g}TB"
+
+
+def _folder(path: Path, meaning: str) -> Item:
+    def remove() -> str | None:
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            return str(error)
+        return None
+
+    return Item(f"{path}/", human(size_of(path)), meaning, remove)
+
+
+def _docker_items(ctx: Context) -> list[Item]:
+    """Answer volumes and images; containers and networks go with `down` before."""
+    engine = compose.engine(ctx)
+    volumes = engine.volumes(ctx.project)
+    if volumes is None:
+        return []
+    sizes = engine.sizes() if volumes else {}
+    gone = partial(_volume_stays, engine, ctx.project)
+    data = "data of the stack in containers"
+    found = [Item(f"volume {name}", sizes.get(name, "?"), data, partial(gone, name)) for name in volumes]
+    try:
+        names = compose.images(ctx).all_names()
+    except StackError as error:
+        ctx.say(f"images are not listed: {error}")
+        names = []
+    for name in sorted({*names, *engine.standins()}):
+        size = engine.image_size(name)
+        if size is not None:
+            found.append(Item(f"image {name}", size, "the stack runs it", partial(engine.remove_image, name)))
+    return found
+
+
+def _volume_stays(engine: Engine, project: str, name: str) -> str | None:
+    """Say why a volume is still there after `docker compose down --volumes`, None when it went with it."""
+    return "a container still uses it" if name in (engine.volumes(project) or []) else None
+
+
+def items(ctx: Context) -> list[Item]:
+    """Answer everything that would go, in the order it goes."""
+    folders = {ctx.run: FOLDERS[".run"], ctx.secrets: FOLDERS["secrets"]}
+    folders |= {ctx.root / name: FOLDERS[name] for name in (".tools", ".venv")}
+    return [*_docker_items(ctx), *(_folder(path, meaning) for path, meaning in folders.items() if path.is_dir())]
+
+
+def purge(ctx: Context, stop: Callable[[], None], *, yes: bool) -> int:
+    """List, ask unless `yes`, stop the stack, remove. Answers 0 when all is gone, 1 when something stays."""
+    found = items(ctx)
+    if not found:
+        ctx.say("nothing to remove")
+        return 0
+    _list(ctx, found)
+    if not yes and not _agreed():
+        ctx.say("nothing was removed; to remove without a question:  make purge YES=1")
+        return 1
+    stop()
+    modes.forget(ctx.run)
+    stays = 0
+    for item in found:
+        why = item.remove()
+        if why is not None:
+            stays += 1
+            ctx.say(f"stays: {item.what} ({why})")
+    return 1 if stays else 0
+
+
+def _list(ctx: Context, found: Sequence[Item]) -> None:
+    ctx.say("this would go:")
+    width = max(len(item.what) for item in found)
+    for item in found:
+        ctx.say(f"  {item.what.ljust(width)}  {item.size:>8}  {item.meaning}")
+    for name, meaning in KEPT.items():
+        path = ctx.root / name
+        if path.is_file() or (path.is_dir() and any(one.is_file() for one in path.rglob("*"))):
+            ctx.say(f"  {name} stays: {meaning}")
+
+
+def _agreed() -> bool:
+    """Ask on a terminal; without one nobody can agree."""
+    if not sys.stdin.isatty():
+        return False
+    return input("type yes to remove all of it: ").strip() == "yes"
