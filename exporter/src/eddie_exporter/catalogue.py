@@ -54,7 +54,17 @@ class Metric:
 
 
 _OUTCOMES = {"outcome": ("success", "failure", "timeout")}
-_REASONS = ("contract", "too-many-events", "too-large", "encoding", "unauthorized", "forbidden", "unavailable")
+_REASONS = (
+    "contract",
+    "too-many-events",
+    "too-large",
+    "encoding",
+    "slow",
+    "disconnected",
+    "unauthorized",
+    "forbidden",
+    "unavailable",
+)
 _OPERATIONS = ("record", "scrape", "summary", "containers", "tidy")
 
 CATALOGUE: tuple[Metric, ...] = (
