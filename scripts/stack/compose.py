@@ -82,9 +82,10 @@ def up(ctx: Context) -> None:
 def _without_grafana(ctx: Context) -> dict[str, str]:
     """Take Grafana from what Prometheus scrapes and what the exporter asks: left out is no alarm."""
     target = ctx.run / "targets"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(ctx.root / "prometheus" / "targets", target)
-    (target / "grafana.json").unlink(missing_ok=True)
+    # Never anew: a running Prometheus has this very folder mounted.
+    shutil.copytree(
+        ctx.root / "prometheus" / "targets", target, ignore=lambda *_: ["grafana.json"], dirs_exist_ok=True
+    )
     return {"EDDIE_TARGETS": str(target.absolute()), "EDDIE_GRAFANA_URL": ""}
 
 

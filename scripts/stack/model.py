@@ -48,7 +48,7 @@ class Context:
     secrets: Path
     """Secrets of this stack: `secrets`, or a folder inside the demo's throw-away directory."""
     ports: dict[str, int]
-    """Port by service (exporter, prometheus, alertmanager, grafana); the exporter's on `EDDIE_BIND`, others on 127.0.0.1."""
+    """By service: exporter (on `EDDIE_BIND`), prometheus, alertmanager, grafana (on 127.0.0.1)."""
     say: Callable[[str], None] = field(default=print)
     """Tells the person one line."""
     project: str = "eddie"
