@@ -11,13 +11,16 @@ from stack import native_files, native_ready, native_services, ports, tools
 from stack.model import Context, ServiceRow, StackError
 from stack.native_places import SERVICES, Places, places
 from stack.native_processes import configured, pid_of, running, start, stop
+from stack.native_user import become_caller, refuse_others
 
 LOGGED = (*SERVICES, "supervisor")
 
 
 def up(ctx: Context) -> None:
     """Start the stack and return when it is ready; a running one is left as it is. Raises StackError otherwise."""
+    become_caller(ctx)
     place = places(ctx)
+    refuse_others(ctx, place)
     if _complete(place):
         native_ready.wait(ctx, place, [native_services.read(place, name) for name in configured(place)], since=0)
         ctx.say("the stack runs already; nothing was changed")
@@ -46,6 +49,7 @@ def up(ctx: Context) -> None:
 
 def down(ctx: Context) -> None:
     """End exactly what `up` started and keep all data; nothing of it running is no error."""
+    refuse_others(ctx, places(ctx))
     if not stop(places(ctx)):
         ctx.say("no process of this stack runs")
 
@@ -53,6 +57,7 @@ def down(ctx: Context) -> None:
 def status(ctx: Context) -> list[ServiceRow]:
     """Return a row for each service, also when nothing runs."""
     place = places(ctx)
+    refuse_others(ctx, place)
     known = configured(place)
     kept = bool(running(place).keys() & {"guard", "supervisor"})
     rows = []
@@ -71,6 +76,7 @@ def status(ctx: Context) -> list[ServiceRow]:
 def logs(ctx: Context, names: list[str]) -> None:
     """Show the named services' logs (all, when none is named) and follow them on a terminal until Ctrl-C."""
     place = places(ctx)
+    refuse_others(ctx, place)
     wrong = [name for name in names if name not in LOGGED]
     if wrong:
         raise StackError(f"expected services out of {', '.join(LOGGED)}, got {', '.join(wrong)}", code=2)

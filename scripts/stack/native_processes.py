@@ -59,7 +59,7 @@ def start(ctx: Context, place: Places) -> None:
 
 def python(ctx: Context) -> Path:
     """Return the virtual environment's Python; raises StackError where there is none."""
-    binary = ctx.root / ".venv" / "bin" / "python"
+    binary = ctx.root / (ctx.env.get("EDDIE_VENV") or ".venv") / "bin" / "python"
     if not binary.exists():
         raise StackError(f"expected {binary}, it is not there; run scripts/venv.sh native")
     return binary
