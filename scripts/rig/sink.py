@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -35,10 +37,15 @@ class Notification:
 
 @dataclass
 class Sink:
-    """A recording web server on a free port of 127.0.0.1; ``status`` and ``text`` are what it answers with."""
+    """A recording web server, on a free port of 127.0.0.1; ``status`` and ``text`` are what it answers with.
+
+    ``GET /notifications`` answers what arrived as JSON, for whoever asks a sink that runs in a container.
+    """
 
     status: int = 200
     text: str = "{}"
+    host: str = "127.0.0.1"
+    port: int = 0
     requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -50,17 +57,23 @@ class Sink:
                 body = self.rfile.read(length)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 sink.requests.append(Request(time.time(), self.path, headers, body))
-                answer = sink.text.encode()
-                self.send_response(sink.status)
+                self._answer(sink.status, sink.text)
+
+            def do_GET(self) -> None:
+                found = [dataclasses.asdict(each) for each in sink.notifications()]
+                self._answer(200, json.dumps(found))
+
+            def _answer(self, status: int, text: str) -> None:
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
+                self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
-                self.wfile.write(answer)
+                self.wfile.write(text.encode())
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
                 """Stay silent: what arrived is in ``requests``."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((self.host, self.port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
@@ -68,6 +81,10 @@ class Sink:
     def url(self) -> str:
         """Return the address as seen from this machine."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    def wait(self) -> None:
+        """Stay until somebody closes it, or the process ends."""
+        self._thread.join()
 
     def close(self) -> None:
         """Stop listening; what was recorded stays."""
@@ -98,3 +115,7 @@ def _alerts(requests: Iterable[Request]) -> Iterable[Notification]:
             yield Notification(
                 request.at, labels["alertname"], alert["status"], labels, alert.get("annotations", {}), number
             )
+
+
+if __name__ == "__main__":  # in a container: listens on all its addresses until it is killed
+    Sink(host="0.0.0.0", port=int(sys.argv[1])).wait()

@@ -5,31 +5,28 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import urllib.parse
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from fleet.web import ask
 from rig import tree
-from rig.engine import Engine, free_port, wait_for
+from rig.asking import Asking
+from rig.engine import Engine, free_port
 from rig.programs import ROOT, find, grafana_home
 from rig.sink import Sink
 
-
-class UnexpectedError(AssertionError):
-    """A real engine answered something else than expected: perhaps not yet, so whoever waits may ask again."""
-
-
-def expect(fine: bool, message: str) -> None:
-    """Raise UnexpectedError with ``message`` unless ``fine``."""
-    if not fine:
-        raise UnexpectedError(message)
-
-
 SERVICES = ("exporter", "prometheus", "alertmanager", "grafana")
 
+FASTER = """\
+; Evaluations are multiples of a tick, 10 s unless a file says otherwise: the environment cannot.
+[feature_toggles]
+configurableSchedulerTick = true
+[unified_alerting]
+scheduler_tick_interval = {tick}s
+min_interval = {tick}s
+"""
 
-class Stack:
+
+class Stack(Asking):
     """Real engines on free ports of 127.0.0.1 with all data in ``folder``; ``factor`` makes their timings faster.
 
     The sink is a person's webhook receiver: what arrives there is what somebody would be told. Start engines with
@@ -43,7 +40,7 @@ class Stack:
         self.sink = Sink()
         wanted = [name for name in SERVICES if grafana or name != "grafana"]
         self.ports = {name: free_port() for name in wanted}
-        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        super().__init__({name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()})
         self.tree = tree.lay(folder / "tree", factor)
         tree.address(self.tree, self.ports)
         self._program = prometheus
@@ -77,37 +74,6 @@ class Stack:
         for engine in reversed(self.engines.values()):
             engine.stop()
         self.sink.close()
-
-    # What tests and the drill ask
-
-    def post(self, events: bytes, content_type: str = "application/x-ndjson") -> None:
-        """Post events to the exporter; raises UnexpectedError with its answer unless it took all of them."""
-        answer = ask(f"{self.urls['exporter']}/events", events, headers={"Content-Type": content_type}, timeout=10.0)
-        expect(answer.status == 202, f"expected 202, got {answer.status}: {answer.text[:500]}")
-
-    def prometheus(self, path: str, **parameters: str | float) -> Any:
-        """Return ``data`` of a Prometheus API call such as ``prometheus("query", query="up")``."""
-        query = urllib.parse.urlencode(parameters)
-        answer = ask(f"{self.urls['prometheus']}/api/v1/{path}?{query}", timeout=15.0)
-        expect(answer.status == 200, f"expected 200, got {answer.status}: {answer.text[:500]}")
-        return answer.json()["data"]
-
-    def samples(self, query: str) -> dict[tuple[tuple[str, str], ...], float]:
-        """Return an instant query's samples by their sorted labels."""
-        result = self.prometheus("query", query=query)["result"]
-        return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in result}
-
-    def value(self, query: str) -> float:
-        """Return the one sample of an instant query; raises UnexpectedError when there is none or more."""
-        samples = self.samples(query)
-        expect(len(samples) == 1, f"expected one sample of {query}, got {samples}")
-        return next(iter(samples.values()))
-
-    def scraped(self, after: float, within: float = 30.0) -> None:
-        """Wait until a scrape of the exporter that began after ``after`` (unix seconds) is in Prometheus."""
-        query = 'max(timestamp(up{job="eddie-metrics"} == 1))'
-        found = wait_for(lambda: max(self.samples(query).values(), default=0.0) >= after, within)
-        expect(found, f"expected a scrape within {within} s, got none; see {self.folder}/prometheus.log")
 
     # How each is started
 
@@ -207,11 +173,8 @@ class Stack:
             "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
             "GF_USERS_ALLOW_SIGN_UP": "false",
         }
-        if self.factor != 1:  # evaluations are multiples of a tick, 10 s unless this says otherwise
-            environment["GF_FEATURE_TOGGLES_ENABLE"] = "configurableSchedulerTick"
-            environment["GF_UNIFIED_ALERTING_SCHEDULER_TICK_INTERVAL"] = f"{tree.GRAFANA_TICK}s"
-            environment["GF_UNIFIED_ALERTING_MIN_INTERVAL"] = f"{tree.GRAFANA_TICK}s"
-        command = [str(home / "bin/grafana"), "server", "--homepath", str(home)]
+        command = [str(home / "bin/grafana"), "server", "--homepath", str(home), "--config", str(data / "rig.ini")]
+        (data / "rig.ini").write_text(FASTER.format(tick=tree.GRAFANA_TICK) if self.factor != 1 else "")
         return self._engine("grafana", command, "/api/health", environment)
 
 

@@ -1,0 +1,184 @@
+"""The chain's engines in containers, by testcontainers: shipped service names, timings a test can wait for."""
+
+from __future__ import annotations
+
+import os
+
+# Before testcontainers is imported, for it reads them then: its reaper's image may not be had here, and where the tests
+# themselves run in a container it would answer with an address that only the engine knows.
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
+os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from docker.errors import DockerException, ImageNotFound
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+from tests.support.eventually import eventually
+from tests.support.programs import ROOT
+from tests.support.stacks import FACTOR
+
+from fleet.web import ask
+from rig import tree
+from rig.asking import Asking
+from rig.sink import Notification
+
+LABEL = "eddie.test"
+EXPORTER, PROMETHEUS, ALERTMANAGER, SINK = 8503, 9090, 9093, 8080
+CONFINED: dict[str, Any] = {
+    "labels": {LABEL: "chain"},
+    "read_only": True,
+}
+
+
+class RemoteSink:
+    """A sink in a container, read through its published port."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def notifications(self, alertname: str | None = None, *, since: float = 0.0) -> list[Notification]:
+        """Return what arrived, as the sink itself would."""
+        found = [Notification(**each) for each in ask(f"{self.url}/notifications").json()]
+        return [each for each in found if each.at >= since and alertname in {None, each.alertname}]
+
+
+def image(variable: str, name: str) -> str:
+    """Return an image that is here: named in the environment or `.env`, or a stand-in; skip where there is none."""
+    settings = ROOT / ".env"
+    lines = settings.read_text().splitlines() if settings.exists() else []
+    named = os.environ.get(variable) or dict(line.split("=", 1) for line in lines if "=" in line).get(variable)
+    try:
+        client = docker.from_env()
+        try:
+            if named:
+                client.images.get(named)
+                return named
+            tags = [tag for each in client.images.list() for tag in each.tags if tag.startswith(f"{name}:")]
+        finally:
+            client.close()
+    except ImageNotFound:
+        pytest.skip(f"no image {named} ({variable}) here; `.ci/images` makes stand-ins")
+    except DockerException:
+        pytest.skip("no container engine: it does not answer")
+    if not tags:
+        pytest.skip(f"no image {name}: {variable} names none; `.ci/images` makes stand-ins, `make up` the exporter's")
+    return max(tags)
+
+
+def laid(folder: Path) -> Path:
+    """Lay the faster configuration with the shipped targets, and secrets as `init` would make them."""
+    place = tree.lay(folder / "tree", FACTOR)
+    (place / "prometheus/targets/grafana.json").unlink()
+    (place / "prometheus/secrets/read_token").write_text("unused\n")
+    for kind in ("rules", "targets", "scrape"):
+        (place / "prometheus/local" / kind).mkdir(parents=True, exist_ok=True)
+    secrets = folder / "secrets"
+    secrets.mkdir()
+    (secrets / "alerts_token").write_text("rig-alerts\n")
+    (secrets / "webhook_url").write_text(f"http://sink:{SINK}/page\n")
+    return place
+
+
+def built(folder: Path, network: Network) -> dict[str, tuple[DockerContainer, int, str]]:
+    """Return each container, not yet started, with its port and the path that answers 200 when it is ready."""
+    place = laid(folder)
+    exporter = image("EDDIE_EXPORTER_IMAGE", "eddie-exporter")
+    shared = {f"EDDIE_{name}_PUBLIC_URL": f"http://{name.lower()}.test" for name in ("EXPORTER", "GRAFANA")}
+    shared |= {"NO_PROXY": "*", "no_proxy": "*", "EDDIE_ENVIRONMENT": "test"}
+
+    def container(name: str, tag: str, port: int, binds: dict[Path, str], **environment: str) -> DockerContainer:
+        made = DockerContainer(tag).with_network(network).with_network_aliases(name).with_exposed_ports(port)
+        made = made.with_kwargs(**CONFINED)
+        for writable in ("/tmp", "/data"):  # noqa: S108 - the container's own
+            made = made.with_tmpfs_mount(writable, "mode=1777")
+        for source, target in binds.items():
+            made = made.with_volume_mapping(str(source), target, "ro")
+        for key, value in {**shared, **environment}.items():
+            made = made.with_env(key, value)
+        return made
+
+    secrets = {folder / "secrets": "/run/eddie/secrets"}
+    source = {ROOT / "exporter/src": "/opt/eddie/src"}  # the image's libraries, this checkout's code
+    prometheus = container(
+        "prometheus",
+        image("PROMETHEUS_IMAGE", "eddie-standin/prometheus"),
+        PROMETHEUS,
+        {place / "prometheus": "/etc/prometheus"},
+    ).with_command(
+        ["@/etc/prometheus/flags", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/data"]
+    )
+    alertmanager = (
+        container(
+            "alertmanager",
+            image("ALERTMANAGER_IMAGE", "eddie-standin/alertmanager"),
+            ALERTMANAGER,
+            {place / "alertmanager": "/etc/alertmanager", **secrets},
+            EDDIE_AM_SECRETS="/run/eddie/secrets",
+            EDDIE_AM_RUN="/data/config",
+            EDDIE_INBOX_URL="http://exporter:8503/alerts",
+        )
+        .with_kwargs(**CONFINED, entrypoint=["/bin/sh", "/etc/alertmanager/start.sh"])
+        .with_command(["--storage.path=/data"])
+    )
+    return {
+        "sink": (
+            container("sink", exporter, SINK, {ROOT / "scripts/rig": "/rig"})
+            .with_kwargs(**CONFINED, entrypoint=["python", "/rig/sink.py"])
+            .with_command([str(SINK)]),
+            SINK,
+            "/notifications",
+        ),
+        "exporter": (
+            container(
+                "exporter",
+                exporter,
+                EXPORTER,
+                {**source, **secrets},
+                EDDIE_DOCKER="false",
+                EDDIE_ALERTS_TOKEN_FILE="/run/eddie/secrets/alerts_token",
+            ),
+            EXPORTER,
+            "/health/ready",
+        ),
+        "alertmanager": (alertmanager, ALERTMANAGER, "/-/ready"),
+        "prometheus": (prometheus, PROMETHEUS, "/-/ready"),
+    }
+
+
+@contextmanager
+def containers(folder: Path) -> Iterator[tuple[Asking, RemoteSink]]:
+    """Run exporter, Prometheus, Alertmanager and a sink in containers; skip with what is missing. All of it goes."""
+    image("PROMETHEUS_IMAGE", "eddie-standin/prometheus")  # before a network is made that nobody needs
+    image("EDDIE_EXPORTER_IMAGE", "eddie-exporter")
+    with ExitStack() as stack:
+        network = stack.enter_context(Network())
+        urls: dict[str, str] = {}
+        for name, (container, port, path) in built(folder, network).items():
+            stack.callback(_keep_log, container, folder / f"{name}.log")
+            stack.enter_context(container)
+            urls[name] = f"http://{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
+            eventually(lambda url=urls[name] + path: _ready(url), within=30)  # type: ignore[misc]
+        yield Asking(urls), RemoteSink(urls["sink"])
+
+
+def _ready(url: str) -> None:
+    answer = ask(url)
+    assert answer.status == 200, f"expected 200 from {url}, got {answer.status}: {answer.text[:300]}"
+
+
+def _keep_log(container: Any, file: Path) -> None:
+    """Write a container's log beside the test's other files, before it is removed with the container."""
+    try:
+        out, err = container.get_logs()
+    except Exception as error:  # noqa: BLE001 - a log that cannot be had is no reason to fail
+        file.write_text(json.dumps(str(error)))
+    else:
+        file.write_bytes(out + err)

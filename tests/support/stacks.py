@@ -1,0 +1,61 @@
+"""Stacks of real engines for tests: found or skipped with the reason, with timings a test can wait for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.support.programs import program
+
+from rig.programs import MissingProgramError, grafana_home
+from rig.stack import Stack
+
+FACTOR = 15.0
+"""How much faster than shipped: scrape and evaluation every second, a symptom over and resolved in under a minute."""
+
+
+def has_grafana() -> bool:
+    """Say whether this machine has a Grafana to test against."""
+    try:
+        grafana_home()
+    except MissingProgramError:
+        return False
+    return True
+
+
+@contextmanager
+def native(
+    folder: Path, *engines: str, grafana: bool = False, older: Path | None = None, flags: bool = True
+) -> Iterator[Stack]:
+    """Run ``engines`` (all without a name) as processes of this machine, or skip with what is missing.
+
+    ``older`` is another Prometheus to run; without ``flags`` it runs without the feature that makes a first event
+    count, which is what somebody else's Prometheus is like.
+    """
+    if older is None:
+        program("prometheus", (3, 5))
+    if not engines or "alertmanager" in engines:
+        for name in ("alertmanager", "amtool"):
+            program(name)
+    if grafana and not has_grafana():
+        pytest.skip("no Grafana: GRAFANA_HOME names none")
+    with Stack(folder, factor=FACTOR, grafana=grafana, prometheus=older) as stack:
+        if not flags:
+            file = stack.tree / "prometheus/flags"
+            lines = file.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if "created-timestamp-zero-ingestion" not in line or line.startswith("#")]
+            assert len(kept) < len(lines), "expected the feature flag among the shipped flags, got none to take away"
+            file.write_text("".join(kept))
+        stack.start(*engines)
+        yield stack
+
+
+def older_prometheus() -> Path:
+    """Return the distribution's older Prometheus, named in PROMETHEUS_OLD, or skip."""
+    named = os.environ.get("PROMETHEUS_OLD")
+    if not named:
+        pytest.skip("no older Prometheus: PROMETHEUS_OLD names none")
+    return Path(named)
