@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from tests.support.alertmanagers import LiveAlertmanager
 from tests.support.assembled import TOKEN
 from tests.support.eventually import eventually
 
+import silence
 from rig.sink import Sink
 
 
@@ -143,20 +143,12 @@ def test_watchdog_comes_at_every_interval(tmp_path: Path, sink: Sink) -> None:
         assert not told(sink)
 
 
-def test_silence_survives_a_crash(alertmanager: LiveAlertmanager, sink: Sink) -> None:
-    """A silence made two seconds before Alertmanager is killed still holds afterwards."""
-    now = datetime.now(UTC)
-    matcher = {"name": "alertname", "value": "HighFailureRate", "isRegex": False, "isEqual": True}
-    alertmanager.post(
-        "silences",
-        {
-            "matchers": [matcher],
-            "startsAt": now.isoformat(),
-            "endsAt": (now + timedelta(hours=1)).isoformat(),
-            "createdBy": "test",
-            "comment": "known",
-        },
-    )
+def test_silence_survives_a_crash(
+    alertmanager: LiveAlertmanager, sink: Sink, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A silence made as the runbook says holds for that alert alone, also after Alertmanager was killed."""
+    assert silence.main(["--url", alertmanager.url, "HighFailureRate", "1h", "known"]) == 0
+    assert "HighFailureRate is silent until" in capsys.readouterr().out
     file = alertmanager.folder / "data" / "silences"
 
     def on_disk() -> None:
