@@ -112,8 +112,8 @@ fi
 {
     cat "$parts/global.yml"
     echo
-    sed -e "/#@people@/{r $run/people" -e 'd' -e '}' -e "/#@tests@/{r $run/tests" -e 'd' -e '}' \
-        -e "/#@heartbeat@/{r $run/heartbeat" -e 'd' -e '}' "$parts/route.yml"
+    sed -e "/# @people@/{r $run/people" -e 'd' -e '}' -e "/# @tests@/{r $run/tests" -e 'd' -e '}' \
+        -e "/# @heartbeat@/{r $run/heartbeat" -e 'd' -e '}' "$parts/route.yml"
     printf '\nreceivers:\n'
     if there alerts_token; then
         cat "$parts/receivers/inbox.yml"
