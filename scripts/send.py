@@ -71,7 +71,7 @@ def scraped_after(prometheus: str, moment: float, patience: float) -> bool:
     """Wait until Prometheus has scraped the exporter after ``moment`` (unix seconds); False when it has not in time."""
     deadline = time.monotonic() + patience
     while True:
-        seen = value(prometheus, f'max(timestamp(up{{job="{moves.JOB}"}} == 1))')
+        seen = value(prometheus, moves.SCRAPED)
         if seen is not None and seen >= moment:
             return True
         if time.monotonic() >= deadline:

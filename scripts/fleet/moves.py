@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 JOB = "eddie-metrics"
+SCRAPED = f'max(timestamp(up{{job="{JOB}"}}) and up{{job="{JOB}"}} == 1)'
+"""When the exporter was last scraped, unix seconds; ``timestamp`` of a comparison would be the time of the question."""
 
 
 def queries(kind: str, event: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
+from fleet.moves import SCRAPED
 from fleet.web import ask
 from rig.engine import wait_for
 
@@ -50,6 +51,5 @@ class Asking:
 
     def scraped(self, after: float, within: float = 30.0) -> None:
         """Wait until a scrape of the exporter that began after ``after`` (unix seconds) is in Prometheus."""
-        query = 'max(timestamp(up{job="eddie-metrics"} == 1))'
-        found = wait_for(lambda: max(self.samples(query).values(), default=0.0) >= after, within)
+        found = wait_for(lambda: max(self.samples(SCRAPED).values(), default=0.0) >= after, within)
         expect(found, f"expected a scrape within {within} s, got none")
