@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -90,15 +91,24 @@ def get(url: str) -> str:
         return str(answer.read().decode("utf-8"))
 
 
+def _port(log: Path) -> int:
+    """Read from the log which port the exporter took."""
+    for line in log.read_text("utf-8").splitlines():
+        said = json.loads(line)
+        if said["event"] == "listening":
+            return int(said["port"])
+    raise AssertionError(f"expected a line `listening`, got {log.read_text('utf-8')!r}")
+
+
 @contextlib.contextmanager
-def running(folder: Path, port: int, **env: str) -> Iterator[Running]:
-    """Run the exporter on ``port`` until the block is left; its log lies in ``folder``."""
+def running(folder: Path, **env: str) -> Iterator[Running]:
+    """Run the exporter on a free port until the block is left; its log lies in ``folder``."""
     log = folder / "exporter.log"
     with log.open("wb") as written:
-        process = start(written, **{"EDDIE_PORT": str(port), "EDDIE_DOCKER": "false", **env})
-    exporter = Running(f"http://127.0.0.1:{port}", process, log)
+        process = start(written, **{"EDDIE_PORT": "0", "EDDIE_DOCKER": "false", **env})
     try:
-        eventually(lambda: get(f"{exporter.url}/health/ready"), within=20)
+        exporter = Running(f"http://127.0.0.1:{eventually(lambda: _port(log), within=20)}", process, log)
+        eventually(lambda: get(f"{exporter.url}/health/live"), within=20)
         yield exporter
     finally:
         if process.poll() is None:
