@@ -123,9 +123,9 @@ def test_limits_appear_change_and_go(exporter: Running, container: Container) ->
     (info,) = [series for series in _metrics(exporter) if series.startswith("eddie_container_info{")]
     assert f'container_id="{container.short_id}"' in info
     assert 'agent_id="agent-7"' in info
-    container.update(cpu_quota=150_000, mem_limit=48 * MIB)
+    container.update(cpu_quota=150_000, mem_limit=128 * MIB, memswap_limit=-1)
     eventually(lambda: _is(exporter, cpu(container), 1.5), within=10)
-    _is(exporter, memory(container), 48 * MIB)
+    _is(exporter, memory(container), 128 * MIB)
     _is(exporter, 'docker_elastic_adjustment_total{resource_type="cpu"}', 1)
     _is(exporter, 'docker_elastic_adjustment_total{resource_type="memory"}', 1)
     container.kill()
