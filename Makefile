@@ -11,32 +11,32 @@ help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 up: ## start the stack, return when all is ready (EDDIE_MODE=containers|native)
-	@$(STACK) up </dev/null
+	@exec $(STACK) up </dev/null
 down: ## stop it; its data, programs, secrets and images stay
-	@$(STACK) down </dev/null
+	@exec $(STACK) down </dev/null
 status: ## what runs, where, and whether anybody is told
-	@$(STACK) status </dev/null
+	@exec $(STACK) status </dev/null
 logs: ## the logs, followed on a terminal (SERVICE=prometheus)
-	@$(STACK) logs $(SERVICE) </dev/null
+	@exec $(STACK) logs $(SERVICE) </dev/null
 demo: ## a throw-away stack with a living fleet until Ctrl-C (SCENARIO=storm|failing|deep|calm, INTO=up)
-	@$(STACK) demo --scenario $(or $(SCENARIO),storm) --into "$(INTO)" </dev/null
+	@exec $(STACK) demo --scenario $(or $(SCENARIO),storm) --into "$(INTO)" </dev/null
 send: ## post one event, show it in Prometheus (KIND=timeout ARGS='agent_id=a1 reason=deadline')
-	@$(STACK) run scripts/send.py $(KIND) $(ARGS) </dev/null
+	@exec $(STACK) run scripts/send.py $(KIND) $(ARGS) </dev/null
 notify-test: ## send a real alert through each receiver, print the receivers' answers
-	@$(STACK) run scripts/notify_test.py </dev/null
+	@exec $(STACK) run scripts/notify_test.py </dev/null
 test: ## all tests; ends with what passed and what was skipped, and why (TESTS=tests/unit)
-	@scripts/venv.sh dev </dev/null && $(VENV)/python -m pytest $(or $(TESTS),tests) </dev/null
+	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m pytest $(or $(TESTS),tests) </dev/null
 drill: ## the shipped timings on real engines, about 25 minutes
-	@scripts/venv.sh dev </dev/null && $(VENV)/python scripts/drill.py </dev/null
+	@scripts/venv.sh dev </dev/null && exec $(VENV)/python scripts/drill.py </dev/null
 lint: ## ruff, mypy, and each configuration by its own program's checker
 	@scripts/venv.sh dev </dev/null && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && scripts/lint_configs.sh </dev/null
 bench: ## what a recorded event and a scrape cost
-	@scripts/venv.sh dev </dev/null && $(VENV)/python -m pytest -m bench tests </dev/null
+	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m pytest -m bench tests </dev/null
 dashboards: ## generate grafana/provisioning/ from grafana/dashboards/
-	@scripts/venv.sh dev </dev/null && $(VENV)/python grafana/dashboards/generate.py </dev/null
+	@scripts/venv.sh dev </dev/null && exec $(VENV)/python grafana/dashboards/generate.py </dev/null
 rules: ## the rules' own tests, by promtool
-	@scripts/venv.sh dev </dev/null && $(VENV)/python -m pytest tests/unit/test_rules.py </dev/null
+	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m pytest tests/unit/test_rules.py </dev/null
 clean: ## remove build outputs and caches, never data
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} + ; rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis exporter/dist tests/artifacts
 purge: ## remove everything the stack has made, after a list and a question (YES=1: no question)
-	@$(STACK) purge $(if $(filter 1,$(YES)),--yes)
+	@exec $(STACK) purge $(if $(filter 1,$(YES)),--yes)
