@@ -31,14 +31,14 @@ class Guard:
         signal.signal(signal.SIGTERM, self._end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGALRM, self._end)
         delay: float | None = None
-        started = time.monotonic()
         while not self._ending:
-            delay = next_delay(delay, time.monotonic() - started)
-            time.sleep(delay)
             started = time.monotonic()
             if self._once() == 0:
                 return
+            delay = next_delay(delay, time.monotonic() - started)
+            time.sleep(delay)
 
     def _once(self) -> int:
         """Run the supervisor until it ends; returns its exit status."""
@@ -52,7 +52,9 @@ class Guard:
         return self._child.wait()
 
     def _end(self, _signal: int, _frame: FrameType | None) -> None:
+        """Ask the supervisor to end, and again every second: it refuses while it is busy starting something."""
         self._ending = True
+        signal.setitimer(signal.ITIMER_REAL, 1.0)
         if self._child is not None:
             self._child.terminate()
 

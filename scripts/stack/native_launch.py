@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def next_delay(last: float | None, ran: float) -> float:
-    """Return the seconds to wait before a start, from the last wait (None: first start) and how long it then ran."""
+    """Return the seconds to wait before a restart, from the last wait (None: the first start had none) and the run."""
     if last is None or ran >= GOOD_AFTER:
         return 0.0
     return min(LONGEST_DELAY, max(FIRST_DELAY, 2 * last))
@@ -78,13 +78,13 @@ def main(folder: Path, service: str) -> None:
     state = folder / "state" / f"{service}.json"
     earlier = read(state)
     now = time.monotonic()
-    delay = next_delay(earlier.get("delay"), now - earlier.get("started", now))
-    starts = int(earlier.get("starts", 0)) + 1
-    if starts > 1:
+    delay, starts = None, int(earlier.get("starts", 0)) + 1
+    if earlier:
         ran = now - earlier.get("started", now)
+        delay = next_delay(earlier.get("delay"), ran)
         print(f"supervisor: {service} ended after {ran:.1f} s; start {starts} in {delay:.1f} s", flush=True)
-    stop_earlier(earlier)
-    time.sleep(delay)
+        stop_earlier(earlier)
+        time.sleep(delay)
     spec = json.loads((folder / "services" / f"{service}.json").read_text())
     os.chdir(spec["cwd"])
     note(state, os.getpid(), delay=delay, started=time.monotonic(), starts=starts)

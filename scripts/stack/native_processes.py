@@ -78,8 +78,7 @@ def stop(place: Places) -> bool:
         ([*KEEPERS, *SERVICES], signal.SIGKILL, 5.0),
     ]
     for names, number, within in plan:
-        _signal(place, names, number)
-        if _gone(place, within if names else 0.0):
+        if _ended(place, names, number, within):
             break
     else:
         raise StackError(
@@ -98,12 +97,19 @@ def _signal(place: Places, names: list[str], number: signal.Signals) -> None:
                 os.kill(pid, number)
 
 
-def _gone(place: Places, within: float) -> bool:
-    """Wait until no process of the stack runs; returns whether that came within the time."""
-    deadline = time.monotonic() + within
+def _ended(place: Places, names: list[str], number: signal.Signals, within: float) -> bool:
+    """Signal the named processes, again every second, until none of the stack runs; returns whether that came in time.
+
+    Again, because a supervisor that is busy starting something refuses to end.
+    """
+    began, sent = time.monotonic(), -1
     while running(place):
-        if time.monotonic() >= deadline:
+        passed = time.monotonic() - began
+        if passed >= within or not any(pid_of(place, name) for name in names):
             return False
+        if int(passed) > sent:
+            sent = int(passed)
+            _signal(place, names, number)
         time.sleep(0.05)
     return True
 
