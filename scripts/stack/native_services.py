@@ -146,8 +146,9 @@ def _grafana(ctx: Context, place: Places, found: Found) -> Service:
         "GF_PATHS_LOGS": str(data / "log"),
         "GF_PATHS_PLUGINS": str(data / "plugins"),
         "GF_PATHS_PROVISIONING": str(provisioning),
-        "GF_SECURITY_ADMIN_PASSWORD__FILE": str(secrets / "admin_password"),
-        "GF_SECURITY_SECRET_KEY__FILE": str(secrets / "secret_key"),
+        # `…__FILE` is a habit of the image's start script, and unknown to the program itself.
+        "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{secrets / 'admin_password'}}}",
+        "GF_SECURITY_SECRET_KEY": f"$__file{{{secrets / 'secret_key'}}}",
         "EDDIE_PROMETHEUS_URL": _local(ctx, "prometheus"),
         "EDDIE_ALERTMANAGER_URL": _local(ctx, "alertmanager"),
         "EDDIE_DASHBOARDS_PATH": str(provisioning / "dashboards"),
