@@ -36,8 +36,10 @@ def packed(one: Program) -> bytes:
 def _itself(name: str) -> Path:
     """Return the binary itself, not the script that lets an unpacked package's Alertmanager start."""
     found = Path(program(name)).resolve()
-    unwrapped = found.parent.parent / "usr" / "bin" / f"prometheus-{name}"
-    return unwrapped if found.parent.name == "wrapped" else found
+    if found.parent.name != "wrapped":
+        return found
+    folder = found.parent.parent / "usr" / "bin"
+    return next(path for path in (folder / name, folder / f"prometheus-{name}") if path.exists())
 
 
 @pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:9"], ids=["no proxy", "a proxy that leads nowhere"])
