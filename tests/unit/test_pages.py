@@ -103,6 +103,22 @@ async def test_the_page_says_that_docker_is_off_and_nobody_scraped() -> None:
     assert "never since the start" in row(page, "Last scrape by Prometheus")
 
 
+async def test_the_page_says_what_is_wrong_here(tmp_path: Path) -> None:
+    """A runbook that is missing and a token file that broke are red; with both there, they are green."""
+    token, runbook = tmp_path / "token", tmp_path / "runbook.md"
+    token.write_text("t")
+    async with client_of(app_with(ingest_token_file=token, runbook=runbook)) as http:
+        runbook.write_text("# Runbook")
+        page = (await http.get("/")).text
+        assert row(page, "Runbook").strip().startswith("good")
+        assert row(page, "Health").strip().startswith("good")
+        token.unlink()
+        runbook.unlink()
+        page = (await http.get("/")).text
+        assert re.search("bad .*EDDIE_RUNBOOK", row(page, "Runbook"))
+        assert re.search("bad .*ingest token file", row(page, "Health"))
+
+
 async def test_the_runbook_is_a_page_with_anchors(tmp_path: Path) -> None:
     """Each heading has its anchor in lower case, so that an alert's link leads to it; tables are tables."""
     file = tmp_path / "runbook.md"

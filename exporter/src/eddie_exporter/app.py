@@ -37,6 +37,7 @@ def create_app(settings: Settings, *, connect: Callable[[], Engine] | None = Non
         return watcher.state if watcher else "off"
 
     summariser = summary.Summariser(collector, audience, docker)
+    front = pages.Front(settings, collector, audience, http, docker=docker, obstacle=access.obstacle)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -58,6 +59,6 @@ def create_app(settings: Settings, *, connect: Callable[[], Engine] | None = Non
     app.include_router(scrape.routes(collector, access, openmetrics=settings.openmetrics))
     app.include_router(summary.routes(summariser, access))
     app.include_router(health.routes(settings.environment, docker, access.obstacle))
-    app.include_router(pages.routes(pages.Front(settings, collector, audience, http, docker), settings, access))
+    app.include_router(pages.routes(front, settings, access))
     app.include_router(docs.routes(app, access))
     return app

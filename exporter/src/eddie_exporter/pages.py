@@ -46,14 +46,6 @@ HEADERS = {
 Row = tuple[bool | None, str, str, str]
 """One line of the page: good (None: neither), what it is, where it leads (or nowhere), what it says."""
 
-OWN = (
-    ("/metrics/summary", "Summary", "how the fleet is, as JSON"),
-    ("/metrics/prometheus", "Metrics", "what Prometheus scrapes"),
-    ("/runbook", "Runbook", "what each alert means and what to do first"),
-    ("/docs", "API", "every route and every status it gives"),
-    ("/health", "Health", "whether events can be taken"),
-)
-
 
 def html(title: str, body: str) -> Response:
     """Make a page; ``body`` is HTML, ``title`` is not."""
@@ -125,13 +117,17 @@ class Front:
         collector: MetricsCollector,
         audience: Audience,
         http: httpx.AsyncClient,
+        *,
         docker: Callable[[], State],
+        obstacle: Callable[[], str | None],
     ) -> None:
+        """Take who is asked; ``obstacle`` says why events cannot be taken, None when they can."""
         self._settings = settings
         self._collector = collector
         self._audience = audience
         self._http = http
         self._docker = docker
+        self._obstacle = obstacle
 
     async def page(self) -> Response:
         """Ask everybody at once, and show it."""
@@ -149,10 +145,26 @@ class Front:
                 f"<h1>eddie-metrics <small>{escape(self._settings.environment)}</small></h1>",
                 _table("The stack", [(one.answers, one.name, one.link, one.says) for one in neighbours]),
                 _table("The chain", chain),
-                _table("This exporter", [(True, name, link, says) for link, name, says in OWN]),
+                _table("This exporter", self._own()),
             ]
         )
         return html("eddie-metrics", body)
+
+    def _own(self) -> list[Row]:
+        obstacle = self._obstacle()
+        runbook = runbook_file(self._settings).is_file()
+        return [
+            (obstacle is None, "Health", "/health", obstacle or "events are taken"),
+            (True, "Summary", "/metrics/summary", "how the fleet is, as JSON"),
+            (True, "Metrics", "/metrics/prometheus", "what Prometheus scrapes"),
+            (
+                runbook,
+                "Runbook",
+                "/runbook",
+                "each alert: what to do first" if runbook else "not found: set EDDIE_RUNBOOK",
+            ),
+            (True, "API", "/docs", "every route and every status it gives"),
+        ]
 
 
 def routes(front: Front, settings: Settings, access: Access) -> APIRouter:
