@@ -31,7 +31,7 @@ drill: ## the shipped timings on real engines, about 25 minutes
 lint: ## ruff, mypy, and each configuration by its own program's checker
 	@scripts/venv.sh dev </dev/null && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && scripts/lint_configs.sh </dev/null
 bench: ## what a recorded event and a scrape cost
-	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m pytest -m bench tests </dev/null
+	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m bench </dev/null
 dashboards: ## generate grafana/provisioning/ from grafana/dashboards/
 	@scripts/venv.sh dev </dev/null && exec $(VENV)/python grafana/dashboards/generate.py </dev/null
 rules: ## the rules' own tests, by promtool
