@@ -28,9 +28,12 @@ def grafana(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grafana]:
 
 
 def look(page: Page, grafana: Grafana, name: str, within: float = 30, **choices: str) -> None:
-    """Open the dashboard and fail, with a picture kept, unless nothing is wrong with it in time."""
+    """Open the dashboard and fail, with a picture kept, unless nothing is wrong with it in time.
+
+    It looks a step ahead, for the last point is at a multiple of the step: it would be up to half a minute old.
+    """
     query = "&".join(f"var-{variable}={value}" for variable, value in choices.items())
-    page.goto(f"{grafana.url}/d/eddie-distributed-fallback?from=now-15m&to=now&{query}")
+    page.goto(f"{grafana.url}/d/eddie-distributed-fallback?from=now-15m&to=now%2B30s&{query}")
 
     def flawless() -> None:
         assert faults(page, TITLES) == []
