@@ -122,7 +122,8 @@ class Archive:
         binaries = {name: final / path.relative_to(unpacked) for name, path in sources.items()}
         notes = []
         if parsed(version) < program.minimum:
-            notes.append(f"older than the {program.wished} wished")
+            lacks = f": {program.when_older}" if program.when_older else ""
+            notes.append(f"older than the {program.wished} wished{lacks}")
         wrapped = wrap(program.name, final, binaries)
         return Found(
             program.name, version, "archive", f"{suite.name} of this machine's distribution", wrapped,

@@ -33,6 +33,8 @@ class Program:
     """Path of the file of SHA-256 sums published beside it."""
     packages: tuple[str, ...] = ()
     """Packages of the distribution that hold it; none where no distribution has one."""
+    when_older: str = ""
+    """What a person misses with an older one."""
 
     @property
     def wished(self) -> str:
@@ -71,6 +73,7 @@ PROMETHEUS = Program(
     archive="v{version}/prometheus-{version}.linux-{arch}.tar.gz",
     sums="v{version}/sha256sums.txt",
     packages=("prometheus", "promtool"),
+    when_older="increase() does not see the first event of a new series",
 )
 ALERTMANAGER = Program(
     name="alertmanager",

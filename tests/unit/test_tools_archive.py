@@ -128,7 +128,8 @@ def test_an_older_one_is_taken_and_said(machine: Path) -> None:
     (machine / ".tools").mkdir()
     with opened(machine / ".tools", env(machine)) as archive:
         found = archive.fetch(PROMETHEUS)
-    assert (found.version, found.notes) == ("2.42.0", ["older than the 3.5 wished"])
+    assert found.version == "2.42.0"
+    assert [note.partition(":")[0] for note in found.notes] == ["older than the 3.5 wished"]
     assert "bookworm" in found.place
 
 
