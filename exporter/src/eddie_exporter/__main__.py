@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,9 @@ GRACE_SECONDS = 5
 KEEP_ALIVE_SECONDS = 75
 """Longer than any scrape interval or client's pool: who closes first on an idle connection loses a request."""
 
+MOST_FILES = 65_536
+"""Connections worth waiting for; the rest of an unlimited machine is for others."""
+
 log = structlog.get_logger("eddie_exporter")
 
 
@@ -40,6 +44,14 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _allow_connections() -> None:
+    """Let a fleet keep its connections open: the usual soft limit of 1024 files is less than 1000 agents need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -69,6 +81,7 @@ def main() -> None:
             why=str(error),
         )
         sys.exit(1)
+    _allow_connections()
     config = uvicorn.Config(
         app,
         log_config=None,
