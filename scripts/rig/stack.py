@@ -17,12 +17,14 @@ from rig.sink import Sink
 SERVICES = ("exporter", "prometheus", "alertmanager", "grafana")
 
 FASTER = """\
-; Evaluations are multiples of a tick, 10 s unless a file says otherwise: the environment cannot.
+; Evaluations are multiples of a tick, 10 s unless a file says otherwise: the environment cannot. Provisioned contact
+; points and policies are in use after a poll, once a minute unless told.
 [feature_toggles]
 configurableSchedulerTick = true
 [unified_alerting]
 scheduler_tick_interval = {tick}s
 min_interval = {tick}s
+alertmanager_config_poll_interval = {tick}s
 """
 
 
@@ -153,12 +155,13 @@ class Stack(Asking):
     def _grafana(self) -> Engine:
         home, data = grafana_home(), self.folder / "grafana"
         provisioning = self.tree / "grafana/provisioning"
-        for each in (data / "plugins", provisioning / "plugins"):
+        for each in (data / "plugins", data / "dashboards", provisioning / "plugins"):
             each.mkdir(parents=True, exist_ok=True)
         environment = {
             "EDDIE_PROMETHEUS_URL": self.urls["prometheus"],
             "EDDIE_ALERTMANAGER_URL": self.urls["alertmanager"],
             "EDDIE_DASHBOARDS_PATH": str(provisioning / "dashboards"),
+            "EDDIE_LOCAL_DASHBOARDS_PATH": str(data / "dashboards"),
             "GF_PATHS_DATA": str(data),
             "GF_PATHS_LOGS": str(data / "log"),
             "GF_PATHS_PLUGINS": str(data / "plugins"),

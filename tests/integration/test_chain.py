@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,12 +14,14 @@ import pytest
 from tests.support.containers import containers
 from tests.support.eventually import eventually
 from tests.support.shown import Reader, check, from_prometheus, through_grafana
-from tests.support.stacks import has_grafana, native
+from tests.support.stacks import FACTOR, has_grafana, native, needs
 from tests.support.story import BEFORE, EVENTS, SHOWN
 
 from fleet.web import ask
 from rig.asking import Asking
+from rig.exercises import Row, run
 from rig.sink import Notification
+from rig.stack import Stack
 
 ALERTS = ("HighTimeoutEvents", "FallbackDepthExceeded")
 
@@ -68,34 +71,100 @@ def the_whole_chain(stack: Asking, sink: Told, readers: dict[str, Reader]) -> No
     assert sink.notifications("HighFailureRate") == []  # 2 failures are no failure rate
 
 
-def test_native_processes(tmp_path: Path) -> None:
-    """As processes of this machine; where a Grafana is here, panels are asked through it and its copies page nobody."""
+def chain_native(folder: Path) -> None:
+    """Run the chain as processes, through Grafana as well where one is here."""
     grafana = has_grafana()
-    with native(tmp_path, grafana=grafana) as stack:
+    with native(folder, grafana=grafana) as stack:
         readers: dict[str, Reader] = {"prometheus": from_prometheus}
         if grafana:
             readers["grafana"] = through_grafana
         the_whole_chain(stack, stack.sink, readers)
 
 
-def test_containers(tmp_path: Path) -> None:
-    """The same in containers, on a network of their own, with the shipped target files and service names."""
-    with containers(tmp_path) as (stack, sink):
+def chain_in_containers(folder: Path) -> None:
+    """Run the chain in containers."""
+    with containers(folder) as (stack, sink):
         the_whole_chain(stack, sink, {"prometheus": from_prometheus})
 
 
+def drilled(folder: Path) -> list[Row]:
+    """Run one of the drill's exercises; its others, and the shipped timings, are `make drill`'s."""
+    needs("prometheus", "alertmanager", "amtool", grafana=True)
+    return run("prometheus first", folder / "drill", FACTOR, print)
+
+
+def drilled_without_inhibition(folder: Path) -> list[Row]:
+    """Run the same exercise with an Alertmanager that inhibits nothing."""
+
+    def spoil(stack: Stack) -> None:
+        file = stack.tree / "alertmanager/parts/global.yml"
+        text = file.read_text()
+        assert "inhibit_rules:" in text
+        file.write_text(text[: text.index("inhibit_rules:")])
+
+    needs("prometheus", "alertmanager", "amtool", grafana=True)
+    return run("prometheus first", folder / "drill", FACTOR, print, spoil=spoil)
+
+
+def quiet(folder: Path) -> None:
+    """Tell a stack little, and look for the story there."""
+    with native(folder, "exporter", "prometheus", "alertmanager") as stack:
+        stack.post(json.dumps(BEFORE).encode(), "application/json")
+        stack.scraped(time.time())
+        stack.scraped(time.time())
+        with pytest.raises(AssertionError, match="panel"):
+            check(stack, from_prometheus)
+        assert {alert for alert, _ in inbox(stack)}.isdisjoint(ALERTS)
+
+
+JOBS: dict[str, Callable[[Path], Any]] = {
+    "test_native_processes": chain_native,
+    "test_containers": chain_in_containers,
+    "test_one_symptom_is_one_message": drilled,
+    "test_a_second_message_would_be_noticed": drilled_without_inhibition,
+    "test_a_story_with_other_numbers_is_noticed": quiet,
+}
+
+
+@pytest.fixture(scope="module")
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Any]]]:
+    """Run the selected tests' jobs side by side: each is a minute of waiting for engines, and hardly any work."""
+    chosen = {item.name for item in request.session.items if item.path == request.path}
+    with ThreadPoolExecutor(len(JOBS)) as pool:
+        yield {name: pool.submit(job, tmp_path_factory.mktemp(name)) for name, job in JOBS.items() if name in chosen}
+
+
 @pytest.fixture
-def quiet(tmp_path: Path) -> Iterator[Asking]:
-    """Give a stack that was told little."""
-    with native(tmp_path, "exporter", "prometheus", "alertmanager") as stack:
-        yield stack
+def outcome(request: pytest.FixtureRequest, running: dict[str, Future[Any]]) -> Any:
+    """Give what the test's own job returned; what it raised, a skip too, is the test's."""
+    return running[request.node.name].result(timeout=240)
 
 
-def test_a_story_with_other_numbers_is_noticed(quiet: Asking) -> None:
+@pytest.mark.usefixtures("outcome")
+def test_native_processes() -> None:
+    """As processes of this machine; where a Grafana is here, panels are asked through it and its copies page nobody."""
+
+
+@pytest.mark.usefixtures("outcome")
+def test_containers() -> None:
+    """The same in containers, on a network of their own, with the shipped target files and service names."""
+
+
+@pytest.mark.usefixtures("outcome")
+def test_a_story_with_other_numbers_is_noticed() -> None:
     """Negative twin: panels of another story are not called right, and nobody is told of it."""
-    quiet.post(json.dumps(BEFORE).encode(), "application/json")
-    quiet.scraped(time.time())
-    quiet.scraped(time.time())
-    with pytest.raises(AssertionError, match="panel"):
-        check(quiet, from_prometheus)
-    assert inbox(quiet) <= {("Watchdog", "firing")}
+
+
+def test_one_symptom_is_one_message(outcome: list[Row]) -> None:
+    """Both engines see it, one message goes out and one comes back: an exercise of the drill, with faster timings."""
+    assert [row for row in outcome if not row.fine] == []
+    assert "messages of FallbackDepthExceeded" in {row.subject for row in outcome}
+
+
+def test_a_second_message_would_be_noticed(outcome: list[Row]) -> None:
+    """Negative twin: where Alertmanager does not inhibit Grafana's copy, the drill says so."""
+    wrong = {row.subject: row.seen for row in outcome if not row.fine}
+    assert wrong["messages of FallbackDepthExceeded"].startswith("2 firing")
+    assert wrong["who told FallbackDepthExceeded"] == "grafana, prometheus"

@@ -26,6 +26,14 @@ def has_grafana() -> bool:
     return True
 
 
+def needs(*programs: str, grafana: bool = False) -> None:
+    """Skip the test, with the reason, where one of the programs is not on this machine."""
+    for name in programs:
+        program(name, (3, 5) if name == "prometheus" else ())
+    if grafana and not has_grafana():
+        pytest.skip("no Grafana: GRAFANA_HOME names none")
+
+
 @contextmanager
 def native(
     folder: Path, *engines: str, grafana: bool = False, older: Path | None = None, flags: bool = True
@@ -35,13 +43,8 @@ def native(
     ``older`` is another Prometheus to run; without ``flags`` it runs without the feature that makes a first event
     count, which is what somebody else's Prometheus is like.
     """
-    if older is None:
-        program("prometheus", (3, 5))
-    if not engines or "alertmanager" in engines:
-        for name in ("alertmanager", "amtool"):
-            program(name)
-    if grafana and not has_grafana():
-        pytest.skip("no Grafana: GRAFANA_HOME names none")
+    tools = ("alertmanager", "amtool") if not engines or "alertmanager" in engines else ()
+    needs(*tools, *(() if older else ("prometheus",)), grafana=grafana)
     with Stack(folder, factor=FACTOR, grafana=grafana, prometheus=older) as stack:
         if not flags:
             file = stack.tree / "prometheus/flags"

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Drill: real engines at shipped timings, to see that one symptom is one message, whatever happens to the engines.
+
+Four stacks of their own (exporter, Prometheus, Alertmanager, Grafana; throw-away data, free ports) run side by side for
+about 25 minutes: `make drill`. `--factor 15` divides all timings and is done in two minutes; it proves less, because a
+program's own delays do not shrink with it. Needs the virtual environment of `scripts/venv.sh dev`, Prometheus,
+Alertmanager and a Grafana (GRAFANA_HOME).
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rig.exercises import EXERCISES, Row, run
+from rig.programs import MissingProgramError, find, grafana_home
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--factor", type=float, default=1.0, help="divide every duration by this (%(default)s)")
+    parser.add_argument("--only", action="append", choices=EXERCISES, help="one exercise (all of them)")
+    parser.add_argument("--keep", type=Path, help="keep logs and data in this new folder")
+    options = parser.parse_args()
+    if not 1 <= options.factor <= 30:
+        parser.error(f"--factor: expected 1 to 30, got {options.factor:g}")
+    if options.keep and options.keep.exists():
+        parser.error(f"--keep: expected a folder that is not there yet, got {options.keep}")
+    return options
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as a table a person can read, each exercise under its name."""
+    heads = ("", "expected", "seen", "verdict")
+    lines = [(row.subject, row.expected, row.seen, "ok" if row.fine else "WRONG") for row in rows]
+    widths = [max(len(line[column]) for line in [heads, *lines]) for column in range(len(heads))]
+    written: list[str] = []
+    for row, line in zip([None, *rows], [heads, *lines], strict=True):
+        if row and (not written or f"\n{row.exercise}" not in written):
+            written.append(f"\n{row.exercise}")
+        written.append("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return "\n".join(written)
+
+
+def drill(folder: Path, factor: float, names: list[str]) -> list[Row]:
+    """Run the exercises side by side in ``folder`` and return all rows, in the exercises' order."""
+    began = time.monotonic()
+    lock = threading.Lock()
+
+    def say(text: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - began), 60)
+        with lock:
+            print(f"{minutes:2}:{seconds:02} {text}", flush=True)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        runs = [pool.submit(run, name, folder / name.replace(" ", "-"), factor, say) for name in names]
+        return [row for each in runs for row in each.result()]
+
+
+def main() -> int:
+    """Drill and print the table; 0 when all is as expected, 1 when not, 2 when a program is missing."""
+    options = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for name in ("prometheus", "alertmanager", "amtool"):
+            find(name)
+        grafana_home()
+    except MissingProgramError as error:
+        print(error, file=sys.stderr)
+        return 2
+    names = list(dict.fromkeys(options.only or EXERCISES))
+    if options.keep:
+        options.keep.mkdir(parents=True)
+        rows = drill(options.keep, options.factor, names)
+    else:
+        with tempfile.TemporaryDirectory(prefix="eddie-drill-") as folder:
+            rows = drill(Path(folder), options.factor, names)
+    wrong = sum(not row.fine for row in rows)
+    print(f"{table(rows)}\n\n{len(rows) - wrong} as expected, {wrong} not; timings divided by {options.factor:g}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
