@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from stack import tools_archive
+from stack import settings, tools_archive
+from stack.model import StackError
 from stack.tools_model import ALERTMANAGER, GRAFANA, PROMETHEUS, Found, Program, SourceError, version_of
 from stack.tools_path import from_grafana_home, from_path
 from stack.tools_release import from_release
@@ -165,11 +166,12 @@ def main() -> int:
     root = Path(__file__).resolve().parents[2]
     wanted = PROGRAMS if "all" in sys.argv[1:] else (PROMETHEUS, ALERTMANAGER)
     try:
-        ensure(root, os.environ, lambda line: print(line, file=sys.stderr), wanted)
-    except MissingProgramError as error:
+        env = settings.load(root, os.environ)
+        ensure(root, env, lambda line: print(line, file=sys.stderr), wanted)
+    except (MissingProgramError, StackError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(folder(root, os.environ) / "bin")
+    print(folder(root, env) / "bin")
     return 0
 
 
