@@ -40,10 +40,11 @@ def context(root: Path) -> Context:
     )
 
 
-def prepare(ctx: Context) -> list[Path]:
-    """Make secrets and folders that are missing; answer the secrets made. Raises StackError for an open door."""
+def prepare(ctx: Context) -> None:
+    """Make secrets and folders that are missing, and say where. Raises StackError when a door would stand open."""
     to = secretfiles.owner(ctx.root, ctx.env)
-    made = secretfiles.ensure(ctx.secrets, to)
+    for line in table.made_secrets(secretfiles.ensure(ctx.secrets, to), ctx.root):
+        ctx.say(line)
     secretfiles.ensure_local(ctx.root / "local", to)
     token = ctx.secrets / "exporter" / "ingest_token"
     bind = ctx.env["EDDIE_BIND"]
@@ -52,12 +53,11 @@ def prepare(ctx: Context) -> list[Path]:
             f"EDDIE_BIND={bind} publishes the exporter beyond this machine: expected an ingest token in {token}, got "
             f"none; make one:  openssl rand -hex 32 > {token}  - and give it to your agents"
         )
-    return made
 
 
 def up(ctx: Context) -> int:
     """Start the stack, say what runs; 0 when all is ready."""
-    made = prepare(ctx)
+    prepare(ctx)
     remembered = modes.recall(ctx.run)
     choice = modes.choose(ctx.env, remembered, lambda mode: WAYS[mode].holds_data(ctx), lambda: compose.fails(ctx))
     modes.remember(ctx.run, choice.mode)
@@ -66,8 +66,6 @@ def up(ctx: Context) -> int:
     way.up(ctx)
     rows = way.status(ctx)
     _show(ctx, rows, f"mode: {choice.mode} ({choice.why})")
-    for line in table.made_secrets(made, ctx.root):
-        ctx.say(line)
     return 0 if all(row.state in table.GOOD for row in rows) else 1
 
 

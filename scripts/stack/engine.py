@@ -73,7 +73,7 @@ class Engine:
     def pull(self, image: str) -> str | None:
         """Fetch an image, as long as that takes; say why it cannot be had, None when it is local now."""
         done = self._ask("pull", "--quiet", image, patience=1800)
-        return None if done.returncode == 0 else _last(done.stderr)
+        return None if done.returncode == 0 else _last(done.stderr).removeprefix("Error response from daemon: ")
 
     def label(self, image: str, name: str) -> str:
         """Answer a label of a local image, empty when either is not there."""

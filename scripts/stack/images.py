@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,14 @@ class Images:
         """Have an image locally, by pulling it if need be; say why that fails, None when it is there."""
         if self._engine.has_image(image):
             return None
-        self._say(f"pulling {image}")
-        why = self._engine.pull(image)
-        return f"image {image} is not here and cannot be pulled ({why})" if why is not None else None
+        # Said only when it takes its time: where no registry answers, the reason alone is the one line there is.
+        patience = threading.Timer(3, self._say, [f"pulling {image}"])
+        patience.start()
+        try:
+            why = self._engine.pull(image)
+        finally:
+            patience.cancel()
+        return None if why is None else f"image {image} is neither here nor can it be pulled ({why})"
 
     def missing(self) -> str | None:
         """Name the first image that cannot be had, None when all needed ones are there or can be built."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import subprocess
@@ -41,18 +42,23 @@ def _listening_inodes(port: int, proc: Path) -> dict[str, int]:
     return found
 
 
+def _held(process: Path) -> set[str]:
+    """Answer what a process has open; nothing of one that is another user's, or gone meanwhile."""
+    held: set[str] = set()
+    with contextlib.suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                held.add(str(link.readlink()))
+    return held
+
+
 def process_on(port: int, proc: Path = Path("/proc")) -> str | None:
     """Name the process that listens on `port`, None when nothing on this host does or it cannot be told."""
     inodes = _listening_inodes(port, proc)
-    for folder in proc.iterdir():
-        if not folder.name.isdecimal():
-            continue
-        try:
-            held = {str(link.readlink()) for link in (folder / "fd").iterdir()}
-            if any(f"socket:[{inode}]" in held for inode in inodes):
+    for folder in proc.iterdir() if inodes else ():
+        if folder.name.isdecimal() and _held(folder) & {f"socket:[{inode}]" for inode in inodes}:
+            with contextlib.suppress(OSError):
                 return f"process {folder.name} ({(folder / 'comm').read_text().strip()})"
-        except OSError:
-            continue  # gone meanwhile, or another user's
     return next((f"a process of user id {uid}" for uid in inodes.values()), None)
 
 
