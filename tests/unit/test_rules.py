@@ -37,7 +37,12 @@ def clone(tmp_path: Path) -> Path:
 def test_configuration_loads_without_local(tmp_path: Path) -> None:
     """The configuration is valid on a clean clone, where the user has added nothing."""
     said = run(
-        program("promtool", (2, 43)), "check", "config", "--lint=all", "--lint-fatal", str(clone(tmp_path) / "prometheus.yml")
+        program("promtool", (2, 43)),
+        "check",
+        "config",
+        "--lint=all",
+        "--lint-fatal",
+        str(clone(tmp_path) / "prometheus.yml"),
     )
     assert said.returncode == 0, said.stderr + said.stdout
     assert "3 rule files found" in said.stdout
