@@ -10,6 +10,7 @@ Alertmanager and a Grafana (GRAFANA_HOME).
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -19,7 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rig.exercises import EXERCISES, Row, run
-from rig.programs import MissingProgramError, find, grafana_home
+from rig.programs import ROOT, MissingProgramError, find, grafana_home
+from stack import tools
 
 
 def arguments() -> argparse.Namespace:
@@ -64,15 +66,29 @@ def drill(folder: Path, factor: float, names: list[str]) -> list[Row]:
         return [row for each in runs for row in each.result()]
 
 
+def programs() -> None:
+    """Find every program, or get what is missing as `make up` does; raises MissingProgramError where nobody has it."""
+
+    def found() -> None:
+        for name in ("prometheus", "alertmanager", "amtool"):
+            find(name)
+        grafana_home()
+
+    try:
+        found()
+    except MissingProgramError as error:
+        print(f"{error}; getting it", flush=True)
+        tools.ensure(ROOT, os.environ)
+        found()
+
+
 def main() -> int:
     """Drill and print the table; 0 when all is as expected, 1 when not, 2 when a program is missing."""
     options = arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for name in ("prometheus", "alertmanager", "amtool"):
-            find(name)
-        grafana_home()
-    except MissingProgramError as error:
+        programs()
+    except (MissingProgramError, tools.MissingProgramError) as error:
         print(error, file=sys.stderr)
         return 2
     names = list(dict.fromkeys(options.only or EXERCISES))

@@ -110,9 +110,7 @@ class Stack(Asking):
             "PYTHONPATH": str(ROOT / "exporter/src"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        python = ROOT / ".venv/bin/python"
-        program = str(python) if python.exists() else sys.executable
-        return self._engine("exporter", [program, "-m", "eddie_exporter"], "/health/ready", environment)
+        return self._engine("exporter", [sys.executable, "-m", "eddie_exporter"], "/health/ready", environment)
 
     def _prometheus(self) -> Engine:
         program = self._program or find("prometheus")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any, Protocol
 
 import pytest
 from tests.support.containers import containers
 from tests.support.eventually import eventually
-from tests.support.shown import Reader, check, from_prometheus, through_grafana
+from tests.support.programs import ROOT
+from tests.support.shown import Reader, check, from_prometheus, no_panel_empty, through_grafana
 from tests.support.stacks import FACTOR, has_grafana, native, needs
 from tests.support.story import BEFORE, EVENTS, SHOWN
 
@@ -117,12 +121,29 @@ def quiet(folder: Path) -> None:
         assert {alert for alert, _ in inbox(stack)}.isdisjoint(ALERTS)
 
 
+def demo(folder: Path) -> float:
+    """Run the default fleet against shipped timings and return how many seconds it took until no panel was empty."""
+    needs("prometheus")
+    with Stack(folder) as stack:
+        stack.start("exporter", "prometheus")
+        stack.scraped(time.time())
+        began = time.monotonic()
+        script = str(ROOT / "scripts/demo_fleet.py")
+        with subprocess.Popen([sys.executable, script, "--url", stack.urls["exporter"]], stdout=DEVNULL) as fleet:
+            try:
+                eventually(lambda: no_panel_empty(stack, from_prometheus), within=75, every=2)
+            finally:
+                fleet.terminate()
+        return time.monotonic() - began
+
+
 JOBS: dict[str, Callable[[Path], Any]] = {
     "test_native_processes": chain_native,
     "test_containers": chain_in_containers,
     "test_one_symptom_is_one_message": drilled,
     "test_a_second_message_would_be_noticed": drilled_without_inhibition,
     "test_a_story_with_other_numbers_is_noticed": quiet,
+    "test_every_panel_has_data_a_minute_after_the_fleet_started": demo,
 }
 
 
@@ -155,6 +176,11 @@ def test_containers() -> None:
 @pytest.mark.usefixtures("outcome")
 def test_a_story_with_other_numbers_is_noticed() -> None:
     """Negative twin: panels of another story are not called right, and nobody is told of it."""
+
+
+def test_every_panel_has_data_a_minute_after_the_fleet_started(outcome: float) -> None:
+    """At shipped timings each query of each panel shows numbers 60 s after the demo's fleet began."""
+    assert outcome <= 60
 
 
 def test_one_symptom_is_one_message(outcome: list[Row]) -> None:

@@ -69,6 +69,16 @@ def check(stack: Asking, reader: Reader) -> int:
     return right
 
 
+def no_panel_empty(stack: Asking, reader: Reader) -> None:
+    """Fail unless each query of each panel, over the six hours that a dashboard opens with, has a finite number."""
+    empty = [
+        f"panel {query.panel} ({query.title}) {query.ref}"
+        for query in panels(6 * 3600.0)
+        if not any(value is not None and math.isfinite(value) for _, values in reader(stack, query) for value in values)
+    ]
+    assert empty == []
+
+
 def compare(shown: Shown, series: Series, name: str) -> int:
     """Fail unless the one series that is meant has the value that is expected; return 1, to be counted."""
     wanted = dict(shown.labels).items()
