@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Drill: real engines at shipped timings, to see that one symptom is one message, whatever happens to the engines.
 
-Four stacks of their own (exporter, Prometheus, Alertmanager, Grafana; throw-away data, free ports) run side by side for
-about 25 minutes: `make drill`. `--factor 15` divides all timings and is done in two minutes; it proves less, because a
-program's own delays do not shrink with it. Needs the virtual environment of `scripts/venv.sh dev`, Prometheus,
-Alertmanager and a Grafana (GRAFANA_HOME).
+Stacks of their own (exporter, Prometheus, Alertmanager, Grafana; throw-away data, free ports) run side by side for
+about 25 minutes: four in which one symptom is seen by two engines, one for each scenario of the demo's fleet. With
+`--factor 15` all timings are divided and it takes two minutes; that proves less, because a program's own delays do not
+shrink with it, and leaves the fleet out, whose troubles do not come faster. Needs the virtual environment of
+`scripts/venv.sh dev`, Prometheus, Alertmanager and a Grafana (GRAFANA_HOME).
 """
 
 from __future__ import annotations
@@ -19,16 +20,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from fleet.scenarios import SCENARIOS
+from rig import fleets
 from rig.exercises import EXERCISES, Row, run
 from rig.programs import ROOT, MissingProgramError, find, grafana_home
 from stack import tools
+
+DEMOS = {f"demo {name}": name for name in SCENARIOS}
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--factor", type=float, default=1.0, help="divide every duration by this (%(default)s)")
-    parser.add_argument("--only", action="append", choices=EXERCISES, help="one exercise (all of them)")
+    parser.add_argument("--only", action="append", choices=[*EXERCISES, *DEMOS], help="one exercise (all of them)")
     parser.add_argument("--keep", type=Path, help="keep logs and data in this new folder")
     options = parser.parse_args()
     if not 1 <= options.factor <= 30:
@@ -62,7 +67,14 @@ def drill(folder: Path, factor: float, names: list[str]) -> list[Row]:
             print(f"{minutes:2}:{seconds:02} {text}", flush=True)
 
     with ThreadPoolExecutor(len(names)) as pool:
-        runs = [pool.submit(run, name, folder / name.replace(" ", "-"), factor, say) for name in names]
+        runs = []
+        for name in names:
+            own = folder / name.replace(" ", "-")
+            runs.append(
+                pool.submit(fleets.run, DEMOS[name], own, say)
+                if name in DEMOS
+                else pool.submit(run, name, own, factor, say)
+            )
         return [row for each in runs for row in each.result()]
 
 
@@ -91,7 +103,7 @@ def main() -> int:
     except (MissingProgramError, tools.MissingProgramError) as error:
         print(error, file=sys.stderr)
         return 2
-    names = list(dict.fromkeys(options.only or EXERCISES))
+    names = list(dict.fromkeys(options.only or [*EXERCISES, *(DEMOS if options.factor == 1 else ())]))
     if options.keep:
         options.keep.mkdir(parents=True)
         rows = drill(options.keep, options.factor, names)
