@@ -18,11 +18,11 @@ from typing import Any
 
 import docker
 import pytest
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 from tests.support.eventually import eventually
-from tests.support.programs import ROOT
+from tests.support.programs import ROOT, run
 from tests.support.stacks import FACTOR
 
 from fleet.web import ask
@@ -31,6 +31,7 @@ from rig.asking import Asking
 from rig.sink import Notification
 
 LABEL = "eddie.test"
+EXPORTER_IMAGE = "eddie-exporter:local"  # as compose.yaml names it
 EXPORTER, PROMETHEUS, ALERTMANAGER, SINK = 8503, 9090, 9093, 8080
 CONFINED: dict[str, Any] = {
     "labels": {LABEL: "chain"},
@@ -50,27 +51,42 @@ class RemoteSink:
         return [each for each in found if each.at >= since and alertname in {None, each.alertname}]
 
 
-def image(variable: str, name: str) -> str:
-    """Return an image that is here: named in the environment or `.env`, or a stand-in; skip where there is none."""
-    settings = ROOT / ".env"
-    lines = settings.read_text().splitlines() if settings.exists() else []
-    named = os.environ.get(variable) or dict(line.split("=", 1) for line in lines if "=" in line).get(variable)
+def settings() -> dict[str, str]:
+    """Return the images named in the environment or, where it names none, in `.env`."""
+    file = ROOT / ".env"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return dict(line.split("=", 1) for line in lines if "=" in line) | dict(os.environ)
+
+
+def tags() -> list[str]:
+    """Return the names of all images that are here, or skip where no container engine answers."""
     try:
         client = docker.from_env()
         try:
-            if named:
-                client.images.get(named)
-                return named
-            tags = [tag for each in client.images.list() for tag in each.tags if tag.startswith(f"{name}:")]
+            return sorted(tag for each in client.images.list() for tag in each.tags)
         finally:
             client.close()
-    except ImageNotFound:
-        pytest.skip(f"no image {named} ({variable}) here; `.ci/images` makes stand-ins")
     except DockerException:
         pytest.skip("no container engine: it does not answer")
-    if not tags:
-        pytest.skip(f"no image {name}: {variable} names none; `.ci/images` makes stand-ins, `make up` the exporter's")
-    return max(tags)
+
+
+def image(variable: str, stand_in: str) -> str:
+    """Return an image that is here: the one that ``variable`` names, or a stand-in; skip where there is none."""
+    named = settings().get(variable)
+    here = [tag for tag in tags() if tag == named or (not named and tag.startswith(f"{stand_in}:"))]
+    if not here:
+        pytest.skip(f"no image {named or stand_in} ({variable}) here; `.ci/images` makes stand-ins")
+    return here[-1]
+
+
+def exporter_image() -> str:
+    """Return the exporter's image, as `make up` builds it; build it where it is not there yet, or skip."""
+    if EXPORTER_IMAGE not in tags():
+        done = run("docker", "compose", "--project-directory", str(ROOT), "build", "--quiet", "exporter", timeout=300)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            pytest.skip(f"no image {EXPORTER_IMAGE}, and `docker compose build exporter` fails: {last}")
+    return EXPORTER_IMAGE
 
 
 def laid(folder: Path) -> Path:
@@ -90,7 +106,7 @@ def laid(folder: Path) -> Path:
 def built(folder: Path, network: Network) -> dict[str, tuple[DockerContainer, int, str]]:
     """Return each container, not yet started, with its port and the path that answers 200 when it is ready."""
     place = laid(folder)
-    exporter = image("EDDIE_EXPORTER_IMAGE", "eddie-exporter")
+    exporter = exporter_image()
     shared = {f"EDDIE_{name}_PUBLIC_URL": f"http://{name.lower()}.test" for name in ("EXPORTER", "GRAFANA")}
     shared |= {"NO_PROXY": "*", "no_proxy": "*", "EDDIE_ENVIRONMENT": "test"}
 
@@ -157,7 +173,7 @@ def built(folder: Path, network: Network) -> dict[str, tuple[DockerContainer, in
 def containers(folder: Path) -> Iterator[tuple[Asking, RemoteSink]]:
     """Run exporter, Prometheus, Alertmanager and a sink in containers; skip with what is missing. All of it goes."""
     image("PROMETHEUS_IMAGE", "eddie-standin/prometheus")  # before a network is made that nobody needs
-    image("EDDIE_EXPORTER_IMAGE", "eddie-exporter")
+    exporter_image()
     with ExitStack() as stack:
         network = stack.enter_context(Network())
         urls: dict[str, str] = {}
