@@ -47,11 +47,22 @@ def nobody_is_told(ctx: Context) -> bool:
     return isinstance(receivers, list) and any(receiver.get("name") == NOBODY for receiver in receivers)
 
 
+def engine_unseen(ctx: Context) -> bool:
+    """Say whether the exporter answers, and answers that it does not see the container engine."""
+    try:
+        health = ask(f"http://127.0.0.1:{ctx.ports['exporter']}/health")
+    except (OSError, ValueError):
+        return False
+    return isinstance(health, dict) and health.get("docker") not in {"up", "off", None}
+
+
 def closing(ctx: Context, rows: Sequence[ServiceRow]) -> list[str]:
     """Answer the lines below the table that a person acts on."""
     lines: list[str] = []
     if any(row.name == "grafana" and row.state == "ready" for row in rows):
         lines.append(f"Grafana: user admin, password in {ctx.secrets / 'grafana' / 'admin_password'}")
+    if any(row.name == "docker-proxy" and row.state == "ready" for row in rows) and engine_unseen(ctx):
+        lines.append("limits of containers are not watched: the engine is not reached; make logs SERVICE=docker-proxy")
     if nobody_is_told(ctx):
         lines.append(
             "NOBODY IS TOLD: alerts end in the inbox. Put a receiver's address into a file such as "
