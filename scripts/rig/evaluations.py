@@ -47,7 +47,10 @@ class Looks:
         for _ in range(20):
             prometheus, grafana = (each.after(scrape + margin) for each in (self.prometheus, self.grafana))
             gap = grafana - prometheus if first == "prometheus" else prometheus - grafana
-            if gap > margin:
+            # Who looks while the scrape is under way may see the event or not.
+            engines = (self.prometheus, self.grafana)
+            clear = all(each.after(scrape - margin) >= scrape + margin for each in engines)
+            if clear and gap > margin:
                 return scrape - margin
             scrape += self.scrape.every
         return None
