@@ -61,7 +61,8 @@ def up(ctx: Context) -> int:
     remembered = modes.recall(ctx.run)
     choice = modes.choose(ctx.env, remembered, lambda mode: WAYS[mode].holds_data(ctx), lambda: compose.fails(ctx))
     modes.remember(ctx.run, choice.mode)
-    secretfiles.give(ctx.run, secretfiles.owner(ctx.root, ctx.env))
+    for path in (ctx.run, ctx.run / "mode"):
+        secretfiles.give(path, secretfiles.owner(ctx.root, ctx.env))
     way = WAYS[choice.mode]
     way.up(ctx)
     rows = way.status(ctx)

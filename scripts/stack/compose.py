@@ -6,10 +6,11 @@ import contextlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from stack.engine import Engine
-from stack.images import Images
+from stack.images import SOURCES, Images
 from stack.model import Context, ServiceRow, StackError
 from stack.ports import check
 from stack.settings import is_loopback
@@ -64,28 +65,38 @@ def up(ctx: Context) -> None:
         ctx.say(f"grafana is left out: {without}")
         services.remove("grafana")
         extra |= _without_grafana(ctx)
-    ours = [row["Service"] for row in asked.containers() if row["State"] == "running"]
-    check({name: port for name, port in ctx.ports.items() if name in services}, ctx.env["EDDIE_BIND"], ours=ours)
+    wanted = {name: port for name, port in ctx.ports.items() if name in services}
+    check(wanted, ctx.env["EDDIE_BIND"], ours=_publishing(asked.containers(), wanted))
     group = asked.socket_group(extra["EDDIE_DOCKER_SOCKET"], pictures.name("docker-proxy"))
     if group:
         extra["EDDIE_DOCKER_GID"] = group
     starter = Engine(ctx.root, {**environment(ctx), **extra})
-    if not pictures.is_built:
+    built = pictures.is_built
+    if not built:
         ctx.say("building the exporter's image")
         starter.compose("build", "--quiet", "exporter")
     try:
         starter.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", READY_WITHIN, *services)
     except StackError as error:
         raise StackError(f"{error}\n{_complaints(ctx)}\nlook on with: make logs - or give up with: make down") from None
+    if not built:
+        starter.remove_superseded(SOURCES)
+
+
+def _publishing(containers: list[dict[str, Any]], wanted: Mapping[str, int]) -> list[str]:
+    """Answer the services that run and have their port already, so that nobody else can have it."""
+    return [
+        row["Service"]
+        for row in containers
+        if wanted.get(row["Service"]) in {port.get("PublishedPort") for port in row.get("Publishers") or []}
+    ]
 
 
 def _without_grafana(ctx: Context) -> dict[str, str]:
     """Take Grafana from what Prometheus scrapes and what the exporter asks: left out is no alarm."""
     target = ctx.run / "targets"
     # Never anew: a running Prometheus has this very folder mounted.
-    shutil.copytree(
-        ctx.root / "prometheus" / "targets", target, ignore=lambda *_: ["grafana.json"], dirs_exist_ok=True
-    )
+    shutil.copytree(ctx.root / "prometheus" / "targets", target, ignore=lambda *_: ["grafana.json"], dirs_exist_ok=True)
     return {"EDDIE_TARGETS": str(target.absolute()), "EDDIE_GRAFANA_URL": ""}
 
 

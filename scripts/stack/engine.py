@@ -133,6 +133,10 @@ class Engine:
         )
         return [name for name in done.stdout.split() if "<none>" not in name]
 
+    def remove_superseded(self, label: str) -> None:
+        """Remove images with this label that a newer build took the name from; ones in use stay."""
+        self._ask("image", "prune", "--force", "--filter", f"label={label}", patience=60)
+
     def remove_image(self, image: str) -> str | None:
         """Remove an image; say why it stays, None when it is gone."""
         done = self._ask("image", "rm", image)

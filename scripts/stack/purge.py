@@ -95,7 +95,14 @@ def items(ctx: Context) -> list[Item]:
     """Answer everything that would go, in the order it goes."""
     folders = {ctx.run: FOLDERS[".run"], ctx.secrets: FOLDERS["secrets"]}
     folders |= {ctx.root / name: FOLDERS[name] for name in (".tools", ".venv")}
+    local = ctx.root / "local"
+    if local.is_dir() and not _has_files(local):
+        folders[local] = "empty folders for your additions"
     return [*_docker_items(ctx), *(_folder(path, meaning) for path, meaning in folders.items() if path.is_dir())]
+
+
+def _has_files(folder: Path) -> bool:
+    return any(not path.is_dir() for path in folder.rglob("*"))
 
 
 def purge(ctx: Context, stop: Callable[[], None], *, yes: bool) -> int:
@@ -126,7 +133,7 @@ def _list(ctx: Context, found: Sequence[Item]) -> None:
         ctx.say(f"  {item.what.ljust(width)}  {item.size:>8}  {item.meaning}")
     for name, meaning in KEPT.items():
         path = ctx.root / name
-        if path.is_file() or (path.is_dir() and any(one.is_file() for one in path.rglob("*"))):
+        if path.is_file() or (path.is_dir() and _has_files(path)):
             ctx.say(f"  {name} stays: {meaning}")
 
 

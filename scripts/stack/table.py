@@ -53,7 +53,7 @@ def engine_unseen(ctx: Context) -> bool:
         health = ask(f"http://127.0.0.1:{ctx.ports['exporter']}/health")
     except (OSError, ValueError):
         return False
-    return isinstance(health, dict) and health.get("docker") not in {"up", "off", None}
+    return isinstance(health, dict) and health.get("docker") == "down"
 
 
 def closing(ctx: Context, rows: Sequence[ServiceRow]) -> list[str]:
