@@ -13,6 +13,7 @@ os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,15 @@ from rig.sink import Notification
 
 LABEL = "eddie.test"
 EXPORTER_IMAGE = "eddie-exporter:local"  # as compose.yaml names it
-EXPORTER, PROMETHEUS, ALERTMANAGER, SINK = 8503, 9090, 9093, 8080
-CONFINED: dict[str, Any] = {
-    "labels": {LABEL: "chain"},
-    "read_only": True,
+SINK = 8080
+SHARED = {
+    "NO_PROXY": "*",
+    "no_proxy": "*",
+    "EDDIE_ENVIRONMENT": "test",
+    "EDDIE_EXPORTER_PUBLIC_URL": "http://exporter.test",
+    "EDDIE_GRAFANA_PUBLIC_URL": "http://grafana.test",
 }
+"""What every container is told."""
 
 
 class RemoteSink:
@@ -103,70 +108,62 @@ def laid(folder: Path) -> Path:
     return place
 
 
-def built(folder: Path, network: Network) -> dict[str, tuple[DockerContainer, int, str]]:
-    """Return each container, not yet started, with its port and the path that answers 200 when it is ready."""
-    place = laid(folder)
-    exporter = exporter_image()
-    shared = {f"EDDIE_{name}_PUBLIC_URL": f"http://{name.lower()}.test" for name in ("EXPORTER", "GRAFANA")}
-    shared |= {"NO_PROXY": "*", "no_proxy": "*", "EDDIE_ENVIRONMENT": "test"}
+@dataclass(frozen=True)
+class Plan:
+    """A container to run: its port, the path that answers 200 when it is ready, what it mounts and is told."""
 
-    def container(name: str, tag: str, port: int, binds: dict[Path, str], **environment: str) -> DockerContainer:
-        made = DockerContainer(tag).with_network(network).with_network_aliases(name).with_exposed_ports(port)
-        made = made.with_kwargs(**CONFINED)
+    name: str
+    image: str
+    port: int
+    path: str
+    binds: dict[Path, str]
+    command: list[str]
+    entrypoint: list[str] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def container(self, network: Network) -> DockerContainer:
+        """Build it, not yet started, as confined as compose.yaml runs it: nothing to write but memory."""
+        confined: dict[str, Any] = {"labels": {LABEL: "chain"}, "read_only": True}
+        if self.entrypoint:
+            confined["entrypoint"] = self.entrypoint
+        made = DockerContainer(self.image).with_network(network).with_network_aliases(self.name)
+        made = made.with_exposed_ports(self.port).with_kwargs(**confined).with_command(self.command)
         for writable in ("/tmp", "/data"):  # noqa: S108 - the container's own
             made = made.with_tmpfs_mount(writable, "mode=1777")
-        for source, target in binds.items():
+        for source, target in self.binds.items():
             made = made.with_volume_mapping(str(source), target, "ro")
-        for key, value in {**shared, **environment}.items():
+        for key, value in {**SHARED, **self.environment}.items():
             made = made.with_env(key, value)
         return made
 
+
+def plans(folder: Path) -> list[Plan]:
+    """Return the chain's containers in the order of their start."""
+    place, exporter = laid(folder), exporter_image()
     secrets = {folder / "secrets": "/run/eddie/secrets"}
-    source = {ROOT / "exporter/src": "/opt/eddie/src"}  # the image's libraries, this checkout's code
-    prometheus = container(
-        "prometheus",
-        image("PROMETHEUS_IMAGE", "eddie-standin/prometheus"),
-        PROMETHEUS,
-        {place / "prometheus": "/etc/prometheus"},
-    ).with_command(
-        ["@/etc/prometheus/flags", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/data"]
-    )
-    alertmanager = (
-        container(
-            "alertmanager",
-            image("ALERTMANAGER_IMAGE", "eddie-standin/alertmanager"),
-            ALERTMANAGER,
+    return [
+        Plan(
+            "sink", exporter, SINK, "/notifications",
+            {ROOT / "scripts/rig": "/rig"}, [str(SINK)], ["python", "/rig/sink.py"],
+        ),
+        Plan(
+            "exporter", exporter, 8503, "/health/ready",
+            {ROOT / "exporter/src": "/opt/eddie/src", **secrets},  # the image's libraries, this checkout's code
+            [],
+            environment={"EDDIE_DOCKER": "false", "EDDIE_ALERTS_TOKEN_FILE": "/run/eddie/secrets/alerts_token"},
+        ),
+        Plan(
+            "alertmanager", image("ALERTMANAGER_IMAGE", "eddie-standin/alertmanager"), 9093, "/-/ready",
             {place / "alertmanager": "/etc/alertmanager", **secrets},
-            EDDIE_AM_SECRETS="/run/eddie/secrets",
-            EDDIE_AM_RUN="/data/config",
-            EDDIE_INBOX_URL="http://exporter:8503/alerts",
-        )
-        .with_kwargs(**CONFINED, entrypoint=["/bin/sh", "/etc/alertmanager/start.sh"])
-        .with_command(["--storage.path=/data"])
-    )
-    return {
-        "sink": (
-            container("sink", exporter, SINK, {ROOT / "scripts/rig": "/rig"})
-            .with_kwargs(**CONFINED, entrypoint=["python", "/rig/sink.py"])
-            .with_command([str(SINK)]),
-            SINK,
-            "/notifications",
+            ["--storage.path=/data"], ["/bin/sh", "/etc/alertmanager/start.sh"],
+            {"EDDIE_AM_SECRETS": "/run/eddie/secrets", "EDDIE_AM_RUN": "/data/config"},
         ),
-        "exporter": (
-            container(
-                "exporter",
-                exporter,
-                EXPORTER,
-                {**source, **secrets},
-                EDDIE_DOCKER="false",
-                EDDIE_ALERTS_TOKEN_FILE="/run/eddie/secrets/alerts_token",
-            ),
-            EXPORTER,
-            "/health/ready",
+        Plan(
+            "prometheus", image("PROMETHEUS_IMAGE", "eddie-standin/prometheus"), 9090, "/-/ready",
+            {place / "prometheus": "/etc/prometheus"},
+            ["@/etc/prometheus/flags", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/data"],
         ),
-        "alertmanager": (alertmanager, ALERTMANAGER, "/-/ready"),
-        "prometheus": (prometheus, PROMETHEUS, "/-/ready"),
-    }
+    ]  # fmt: skip
 
 
 @contextmanager
@@ -177,11 +174,12 @@ def containers(folder: Path) -> Iterator[tuple[Asking, RemoteSink]]:
     with ExitStack() as stack:
         network = stack.enter_context(Network())
         urls: dict[str, str] = {}
-        for name, (container, port, path) in built(folder, network).items():
-            stack.callback(_keep_log, container, folder / f"{name}.log")
+        for plan in plans(folder):
+            container = plan.container(network)
             stack.enter_context(container)
-            urls[name] = f"http://{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
-            eventually(lambda url=urls[name] + path: _ready(url), within=30)  # type: ignore[misc]
+            stack.callback(_keep_log, container, folder / f"{plan.name}.log")
+            urls[plan.name] = f"http://{container.get_container_host_ip()}:{container.get_exposed_port(plan.port)}"
+            eventually(lambda url=urls[plan.name] + plan.path: _ready(url), within=30)  # type: ignore[misc]
         yield Asking(urls), RemoteSink(urls["sink"])
 
 
