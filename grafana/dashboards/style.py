@@ -27,6 +27,9 @@ COLUMNS = 24
 HEIGHT = 9
 """Grid rows of a panel: two lines of legend and still a graph."""
 
+MARGIN = 1.2
+"""How far an axis reaches beyond its objective when all is well."""
+
 PER_MINUTE = "suffix:/min"
 """``60 * rate()``; Grafana's own ``cpm`` prints "cpm" beside each number, which nobody reads as "per minute"."""
 
@@ -116,8 +119,9 @@ def dashed_limit() -> GraphThresholdsStyleConfig:
 
 
 def objective(built: Panel, value: float, bad: Literal["above", "below"]) -> Panel:
-    """Draw the objective of the panel's own unit."""
-    return built.thresholds(limit(value, bad)).thresholds_style(dashed_limit())
+    """Draw the objective of the panel's own unit, on an axis that always reaches it: one looks for the margin."""
+    drawn = built.thresholds(limit(value, bad)).thresholds_style(dashed_limit())
+    return drawn.axis_soft_max(round(value * MARGIN, 3)) if bad == "above" else drawn
 
 
 def setting(name: str, value: object) -> dashboard.DynamicConfigValue:
@@ -134,6 +138,8 @@ def right_axis(
         settings += [
             setting("thresholds", limit(objective, bad).build()),
             setting("custom.thresholdsStyle", dashed_limit().build()),
+            # Half way up: not where the objective of the left axis is.
+            setting("custom.axisSoftMax", 2 * objective if bad == "above" else 1),
         ]
     return settings
 
@@ -166,6 +172,11 @@ def bars() -> list[dashboard.DynamicConfigValue]:
 def areas() -> list[dashboard.DynamicConfigValue]:
     """Stack what adds up to a whole."""
     return [setting("custom.fillOpacity", 40), setting("custom.stacking", {"mode": "normal", "group": "A"})]
+
+
+def shares() -> list[dashboard.DynamicConfigValue]:
+    """Give shares near 1 room to differ: the axis begins at 80 % unless one falls below, and ends at 100 %."""
+    return [setting("max", 1), setting("custom.axisSoftMin", 0.8)]
 
 
 def dashes() -> list[dashboard.DynamicConfigValue]:
