@@ -77,7 +77,7 @@ def _show(ctx: Context, rows: list[ServiceRow], *lines: str) -> None:
 
 def down(ctx: Context) -> int:
     """Stop the stack; one that does not run is no error."""
-    mode = modes.recall(ctx.run)
+    mode = modes.begun(ctx)
     if mode is None:
         ctx.say("no stack was started here")
         return 0
@@ -88,7 +88,7 @@ def down(ctx: Context) -> int:
 
 def status(ctx: Context) -> int:
     """Say what runs; 0 when all is ready or nothing runs, 1 when something is not as it should be."""
-    mode = modes.recall(ctx.run)
+    mode = modes.begun(ctx)
     rows = WAYS[mode].status(ctx) if mode else []
     if mode is None or all(row.state == "stopped" for row in rows):
         ctx.say("no stack runs; start it with: make up")
@@ -99,7 +99,7 @@ def status(ctx: Context) -> int:
 
 def logs(ctx: Context, names: list[str]) -> int:
     """Show logs."""
-    mode = modes.recall(ctx.run)
+    mode = modes.begun(ctx)
     if mode is None:
         raise StackError("no stack was started here, so there are no logs; start it with: make up")
     WAYS[mode].logs(ctx, names)

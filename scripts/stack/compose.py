@@ -134,6 +134,8 @@ def _row(ctx: Context, name: str, container: dict[str, Any] | None, *, left_out:
         return ServiceRow(name, "", "left out" if left_out else "stopped", note=note)
     running, health = container["State"] == "running", container.get("Health") or "healthy"
     state = {"healthy": "ready", "starting": "starting"}.get(health, "unready") if running else "stopped"
+    if container["State"] == "restarting":
+        state = "unready"
     note = "" if running else f"{container['State']}, exit status {container.get('ExitCode')}"
     image = str(container.get("Image", ""))
     version = image.rpartition("/")[2].partition(":")[2]
@@ -150,10 +152,11 @@ def _address(ctx: Context, name: str) -> str:
 
 def logs(ctx: Context, names: list[str]) -> None:
     """Show the named services' logs (all, when none is named) and follow them on a terminal until Ctrl-C."""
-    follow = ["--follow"] if sys.stdout.isatty() else []
+    terminal = sys.stdout.isatty()
+    plain, follow = ([], ["--follow"]) if terminal else (["--ansi", "never"], [])
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(
-            ["docker", "compose", "logs", "--tail", "50", *follow, *names],
+            ["docker", "compose", *plain, "logs", "--tail", "50", *follow, *names],
             cwd=ctx.root, env=environment(ctx), stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 

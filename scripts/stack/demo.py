@@ -32,7 +32,7 @@ def throw_away(ctx: Context) -> Context:
 
 def running_mode(ctx: Context, ways: Mapping[str, Way]) -> str | None:
     """Answer the mode the person's own stack runs in, None when it does not run."""
-    mode = modes.recall(ctx.run)
+    mode = modes.begun(ctx)
     if mode is None:
         return None
     states = {row.state for row in ways[mode].status(ctx)}

@@ -103,9 +103,9 @@ class Engine:
         return found
 
     def last_words(self, service: str) -> list[str]:
-        """Answer the last lines a service has logged."""
-        done = self._ask("compose", "logs", "--no-log-prefix", "--tail", "5", service)
-        return done.stdout.strip().splitlines()
+        """Answer the last lines a service has logged, each once: what restarts says the same again and again."""
+        done = self._ask("compose", "--ansi", "never", "logs", "--no-log-prefix", "--tail", "10", service)
+        return list(dict.fromkeys(done.stdout.strip().splitlines()))[-5:]
 
     def volumes(self, project: str) -> list[str] | None:
         """Answer the project's volumes, None when no engine answers."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.model import StackError
+from stack import compose
+from stack.model import Context, StackError
 
 CONTAINERS, NATIVE = "containers", "native"
 MODES = (CONTAINERS, NATIVE)
@@ -27,6 +28,11 @@ def recall(run: Path) -> str | None:
     except OSError:
         return None
     return mode if mode in MODES else None
+
+
+def begun(ctx: Context) -> str | None:
+    """Answer the mode of what was started here, a bare `docker compose up` included, None when nothing was."""
+    return recall(ctx.run) or (CONTAINERS if compose.engine(ctx).containers() else None)
 
 
 def remember(run: Path, mode: str) -> None:

@@ -1,0 +1,58 @@
+"""What tests run inside containers: small Python programs, standard library only, that print JSON."""
+
+from __future__ import annotations
+
+STATUSES = """
+import http.client, json, sys
+found = {}
+for line in sys.argv[1:]:
+    method, path = line.split()
+    ask = http.client.HTTPConnection("docker-proxy", 2375, timeout=5)
+    ask.putrequest(method, path, skip_host=False)
+    ask.putheader("Content-Length", "0")
+    ask.endheaders()
+    found[line] = ask.getresponse().status
+print(json.dumps(found))
+"""
+"""Ask docker-proxy each `METHOD path` of the arguments; print the statuses."""
+
+POST = """
+import json, urllib.request
+body = json.dumps({"agent_id": "from-outside", "reason": "deadline"}).encode()
+with urllib.request.urlopen("http://exporter:8503/events/timeout", body, timeout=10) as answer:
+    print(json.dumps([answer.status, json.load(answer)]))
+"""
+"""Post an event to the exporter by its name; print status and answer."""
+
+REACHED = """
+import json, socket, sys
+found = []
+for address in sys.argv[1:]:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+        found.append(address)
+    except OSError:
+        pass
+print(json.dumps(found))
+"""
+"""Connect to each `host:port` of the arguments; print those that took it."""
+
+INSIDE = """
+import json, os, pathlib
+def writable(path):
+    try:
+        (pathlib.Path(path) / "probe").write_text("x")
+    except OSError:
+        return False
+    return True
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(json.dumps({
+    "uid": os.getuid(),
+    "sockets": [path for path in ("/var/run/docker.sock", "/run/docker.sock") if os.path.exists(path)],
+    "writable": [path for path in ("/", "/opt/eddie", "/run/eddie/secrets", "/etc", "/home") if writable(path)],
+    "capabilities": {key: status[key].strip() for key in ("CapEff", "CapPrm", "CapBnd")},
+    "no_new_privileges": status["NoNewPrivs"].strip(),
+}))
+"""
+"""Look round for sockets, rights and places to write; print what there is."""
