@@ -55,6 +55,20 @@ prometheus() {
     esac
 }
 
+# What the exporter exposes, as promtool's linter judges it (exit 3 on a finding).
+exposition() {
+    if [ -z "$(tool promtool)" ]; then
+        echo 'skipped  promtool check metrics: no promtool found'
+        skipped=$((skipped + 1))
+    elif ! python scripts/sample_scrape.py >"$scratch/scrape"; then
+        echo 'FAILED   promtool check metrics: scripts/sample_scrape.py printed no scrape'
+        failed=$((failed + 1))
+    else
+        # shellcheck disable=SC2016  # the inner shell expands them
+        check 'promtool check metrics' sh -c '"$1" check metrics <"$2"' sh "$(tool promtool)" "$scratch/scrape"
+    fi
+}
+
 # assembled NAME: Alertmanager's configuration from the secret files in $scratch/NAME.
 assembled() {
     if [ -z "$(tool amtool)" ]; then
@@ -93,6 +107,7 @@ shells() {
 }
 
 prometheus
+exposition
 alertmanager
 # shellcheck disable=SC2046  # file names of ours have no spaces
 {
