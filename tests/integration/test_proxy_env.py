@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from tests.support.eventually import eventually
 from tests.support.programs import ROOT
-from tests.support.shown import from_prometheus, panels, through_grafana
+from tests.support.shown import Reader, from_prometheus, panels, through_grafana
 from tests.support.stacks import has_grafana, native
 
 from fleet.web import ask
+from rig.asking import Asking
 
 DEAD = "http://127.0.0.1:9"
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -55,10 +56,15 @@ def test_the_stack_works_behind_a_dead_proxy(tmp_path: Path) -> None:
             assert "Watchdog" in {each["alertname"] for each in summary["notifications"]}
 
         eventually(told, within=30)
-        query = next(query for query in panels() if query.panel == 4)
-        assert from_prometheus(stack, query)
-        if grafana:
-            assert through_grafana(stack, query)
+        readers = [from_prometheus, *([through_grafana] if grafana else [])]
+        for reader in readers:
+            eventually(lambda reader=reader: shows_load(stack, reader), within=30)  # type: ignore[misc]
+
+
+def shows_load(stack: Asking, reader: Reader) -> None:
+    """Fail while the panel of the agents' load is empty."""
+    query = next(query for query in panels() if query.panel == 4)
+    assert reader(stack, query)
 
 
 @pytest.mark.usefixtures("dead_proxy")

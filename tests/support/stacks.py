@@ -36,7 +36,12 @@ def needs(*programs: str, grafana: bool = False) -> None:
 
 @contextmanager
 def native(
-    folder: Path, *engines: str, grafana: bool = False, older: Path | None = None, flags: bool = True
+    folder: Path,
+    *engines: str,
+    grafana: bool = False,
+    older: Path | None = None,
+    flags: bool = True,
+    factor: float = FACTOR,
 ) -> Iterator[Stack]:
     """Run ``engines`` (all without a name) as processes of this machine, or skip with what is missing.
 
@@ -45,7 +50,7 @@ def native(
     """
     tools = ("alertmanager", "amtool") if not engines or "alertmanager" in engines else ()
     needs(*tools, *(() if older else ("prometheus",)), grafana=grafana)
-    with Stack(folder, factor=FACTOR, grafana=grafana, prometheus=older) as stack:
+    with Stack(folder, factor=factor, grafana=grafana, prometheus=older) as stack:
         if not flags:
             file = stack.tree / "prometheus/flags"
             lines = file.read_text().splitlines(keepends=True)
