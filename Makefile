@@ -1,11 +1,13 @@
 # Every target is one line of text; what it does lies in the script it calls. No target but purge reads standard input.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo send notify-test test drill lint bench dashboards rules clean purge
+.PHONY: help up down status logs demo send notify-test test drill lint bench dashboards rules clean purge ci-machine
 SHELL := /bin/sh
 PYTHON ?= python3
 STACK := $(PYTHON) scripts/stack
 # A virtual environment elsewhere: EDDIE_VENV=DIR make ...
 VENV := $(or $(EDDIE_VENV),.venv)/bin
+# What tests and linters need: the development requirements, and Prometheus and Alertmanager in .tools.
+READY := scripts/venv.sh dev </dev/null && PYTHONPATH=scripts $(PYTHON) -m stack.tools </dev/null >/dev/null
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,18 +27,21 @@ send: ## post one event, show it in Prometheus (KIND=timeout ARGS='agent_id=a1 r
 notify-test: ## send a real alert through each receiver, print the receivers' answers
 	@exec $(STACK) run scripts/notify_test.py </dev/null
 test: ## all tests; ends with what passed and what was skipped, and why (TESTS=tests/unit)
-	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m pytest $(or $(TESTS),tests) </dev/null
+	@$(READY) && exec $(VENV)/python -m pytest $(or $(TESTS),tests) </dev/null
 drill: ## the shipped timings on real engines, about 25 minutes
-	@scripts/venv.sh dev </dev/null && exec $(VENV)/python scripts/drill.py </dev/null
+	@$(READY) && exec $(VENV)/python scripts/drill.py </dev/null
 lint: ## ruff, mypy, and each configuration by its own program's checker
-	@scripts/venv.sh dev </dev/null && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && scripts/lint_configs.sh </dev/null
+	@$(READY) && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && scripts/lint_configs.sh </dev/null
 bench: ## what a recorded event and a scrape cost
 	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m bench </dev/null
 dashboards: ## generate grafana/provisioning/ from grafana/dashboards/
 	@scripts/venv.sh dev </dev/null && exec $(VENV)/python grafana/dashboards/generate.py </dev/null
 rules: ## the rules' own tests, by promtool
-	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m pytest tests/unit/test_rules.py </dev/null
+	@$(READY) && exec $(VENV)/python -m pytest tests/unit/test_rules.py </dev/null
 clean: ## remove build outputs and caches, never data
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} + ; rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis exporter/dist tests/artifacts
 purge: ## remove everything the stack has made, after a list and a question (YES=1: no question)
 	@exec $(STACK) purge $(if $(filter 1,$(YES)),--yes)
+# Not for users: what a machine of CI needs, brought from its distribution's archive.
+ci-machine:
+	@.ci/machine </dev/null && .ci/images </dev/null

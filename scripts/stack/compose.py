@@ -25,13 +25,9 @@ READY_WITHIN = "180"
 
 def environment(ctx: Context) -> dict[str, str]:
     """Answer what compose.yaml asks from the environment, apart from what only the engine knows."""
-    asked = {
-        "INGEST": (ctx.secrets / "exporter" / "ingest_token").exists(),
-        "READ": not is_loopback(ctx.env["EDDIE_BIND"]),
-    }
-    tokens = {f"EDDIE_{key}_TOKEN_FILE": f"{INSIDE}/{key.lower()}_token" if on else "" for key, on in asked.items()}
+    read = "" if is_loopback(ctx.env["EDDIE_BIND"]) else f"{INSIDE}/read_token"
     place = {"COMPOSE_PROJECT_NAME": ctx.project, "EDDIE_SECRETS": str(ctx.secrets.absolute())}
-    return {**ctx.env, **tokens, **place}
+    return {**ctx.env, **place, "EDDIE_READ_TOKEN_FILE": read}
 
 
 def engine(ctx: Context) -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import shutil
 import signal
 import subprocess
@@ -63,8 +64,8 @@ def demo(
         )
         return fleet(ctx, scenario)
     own = throw_away(ctx)
-    remove(own, ways)
-    with _stoppable():
+    with _only_one(ctx), _stoppable():
+        remove(own, ways)
         try:
             up(own)
             own.say(f"the fleet starts; Ctrl-C ends it and removes all of it (the inbox: {_exporter(own)})")
@@ -97,7 +98,7 @@ def remove(ctx: Context, ways: Mapping[str, Way]) -> None:
 def fleet(ctx: Context, scenario: str) -> int:
     """Run the fleet in the foreground; it ends by itself when it gets our Ctrl-C or SIGTERM. Answers its status."""
     command = [sys.executable, str(ctx.root / "scripts" / "demo_fleet.py"), "--scenario", scenario]
-    command += ["--url", _exporter(ctx).rstrip("/"), *_token(ctx)]
+    command += ["--url", _exporter(ctx).rstrip("/"), "--token-file", str(ctx.secrets / "exporter" / "ingest_token")]
     process = subprocess.Popen(command, env=ctx.env, stdin=subprocess.DEVNULL)
     try:
         return process.wait()
@@ -109,9 +110,19 @@ def fleet(ctx: Context, scenario: str) -> int:
         return process.wait()
 
 
-def _token(ctx: Context) -> list[str]:
-    token = ctx.secrets / "exporter" / "ingest_token"
-    return ["--token-file", str(token)] if token.is_file() else []
+@contextlib.contextmanager
+def _only_one(ctx: Context) -> Iterator[None]:
+    """Hold this checkout's only place for a demo: a second one would begin by removing the first."""
+    ctx.run.mkdir(parents=True, exist_ok=True)
+    with (ctx.run / "demo.lock").open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError("a demo runs here already; end that one first, with Ctrl-C where it runs") from None
+        try:
+            yield
+        finally:
+            (ctx.run / "demo.lock").unlink()
 
 
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ def exporter_host(ctx: Context) -> str:
 def _exporter(ctx: Context, programs: Mapping[str, Found]) -> Service:
     bind = ctx.env.get("EDDIE_BIND") or LOOPBACK
     tokens = ctx.secrets.absolute() / "exporter"
-    asked = {"ALERTS": True, "INGEST": (tokens / "ingest_token").exists(), "READ": not is_loopback(bind)}
+    asked = ["INGEST", "ALERTS", *([] if is_loopback(bind) else ["READ"])]
     own = {
         "PYTHONPATH": str(ctx.root / "exporter" / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -92,7 +92,7 @@ def _exporter(ctx: Context, programs: Mapping[str, Found]) -> Service:
         "EDDIE_PORT": str(ctx.ports["exporter"]),
         "EDDIE_RUNBOOK": str(ctx.root / "docs" / "runbook.md"),
         **{f"EDDIE_{name.upper()}_URL": _local(ctx, name) for name in SERVICES[1:] if name in programs},
-        **{f"EDDIE_{key}_TOKEN_FILE": str(tokens / f"{key.lower()}_token") for key in asked if asked[key]},
+        **{f"EDDIE_{key}_TOKEN_FILE": str(tokens / f"{key.lower()}_token") for key in asked},
     }
     address = f"http://{exporter_host(ctx)}:{ctx.ports['exporter']}"
     argv = [str(python(ctx)), "-P", "-m", "eddie_exporter"]

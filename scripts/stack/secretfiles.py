@@ -20,6 +20,7 @@ LOCAL = ("rules", "targets", "scrape", "dashboards")
 """Folders of the user's additions that programs watch; one that is missing is an error line in a log."""
 
 MADE = {
+    "exporter/ingest_token": None,
     "exporter/alerts_token": "alertmanager/alerts_token",
     "exporter/read_token": "prometheus/read_token",
     "grafana/admin_password": None,

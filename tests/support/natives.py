@@ -89,7 +89,9 @@ class Native:
 
     def send(self, kind: str, **fields: Any) -> None:
         """Send one event."""
-        answer = ask("POST", f"{self.address('exporter')}/events/{kind}", json=fields)
+        token = (self.ctx.secrets / "exporter" / "ingest_token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = ask("POST", f"{self.address('exporter')}/events/{kind}", json=fields, headers=headers)
         assert answer.status_code == 202, answer.text
 
     def value(self, query: str) -> float | None:

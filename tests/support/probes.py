@@ -17,12 +17,14 @@ print(json.dumps(found))
 """Ask docker-proxy each `METHOD path` of the arguments; print the statuses."""
 
 POST = """
-import json, urllib.request
-body = json.dumps({"agent_id": "from-outside", "reason": "deadline"}).encode()
-with urllib.request.urlopen("http://exporter:8503/events/timeout", body, timeout=10) as answer:
-    print(json.dumps([answer.status, json.load(answer)]))
+import http.client, json, sys
+body = json.dumps({"agent_id": "from-outside", "reason": "deadline"})
+ask = http.client.HTTPConnection("exporter", 8503, timeout=10)
+ask.request("POST", "/events/timeout", body, {"Authorization": f"Bearer {sys.argv[1]}"})
+answer = ask.getresponse()
+print(json.dumps([answer.status, json.load(answer)]))
 """
-"""Post an event to the exporter by its name; print status and answer."""
+"""Post an event to the exporter by its name, with the token of the argument; print status and answer."""
 
 REACHED = """
 import json, socket, sys

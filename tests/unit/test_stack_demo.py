@@ -143,3 +143,20 @@ def test_into_up_says_what_stays(tmp_path: Path) -> None:
     assert demo.demo(stack(tmp_path, said), {"native": way}, "calm", up=lambda _: 1, into_up=True) == 0
     assert "stay in that stack's data" in said[0]
     assert way.downs == []
+
+
+def test_a_second_demo_does_not_remove_the_first(tmp_path: Path) -> None:
+    """While one demo runs another is refused, with its data untouched; once it ended, the next one may come."""
+    fleet(tmp_path, "os.kill(os.getppid(), signal.SIGINT)")
+    ctx = stack(tmp_path)
+
+    def up_and_another(own: Context) -> int:
+        starting(ctx)(own)
+        with pytest.raises(StackError, match="a demo runs here already"):
+            demo.demo(ctx, {"native": Way()}, "storm", up=starting(ctx), into_up=False)
+        assert (own.run / "data").exists()
+        return 0
+
+    for up in (up_and_another, starting(ctx)):
+        assert demo.demo(ctx, {"native": Way()}, "storm", up=up, into_up=False) == 0
+    assert list(ctx.run.iterdir()) == []

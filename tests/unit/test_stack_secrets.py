@@ -39,7 +39,10 @@ def test_twins_are_the_same_token(tmp_path: Path) -> None:
 def test_a_second_run_makes_and_changes_nothing(tmp_path: Path) -> None:
     """What exists stays as it is, the user's own too."""
     secretfiles.ensure(tmp_path, None)
-    (tmp_path / "exporter" / "ingest_token").write_text("mine\n")
+    own = tmp_path / "exporter" / "ingest_token"
+    own.unlink()
+    own.write_text("mine\n")
+    own.chmod(0o444)
     before = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert secretfiles.ensure(tmp_path, None) == []
     assert {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()} == before
