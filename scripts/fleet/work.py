@@ -27,10 +27,10 @@ class Agent:
 
 @dataclass(frozen=True)
 class Task:
-    """One task: its id and whether it is too large for one agent."""
+    """One task: its id, and the stage in which it is too large for one agent, if there is one."""
 
     task_id: str
-    hard: bool
+    hard_in: str | None
 
 
 @dataclass

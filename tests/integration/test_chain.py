@@ -179,7 +179,7 @@ def test_a_story_with_other_numbers_is_noticed() -> None:
 
 
 def test_every_panel_has_data_a_minute_after_the_fleet_started(outcome: float) -> None:
-    """At shipped timings each query of each panel shows numbers 60 s after the demo's fleet began."""
+    """At shipped timings each panel shows numbers 60 s after the demo's fleet began."""
     assert outcome <= 60
 
 

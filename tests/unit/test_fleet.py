@@ -110,7 +110,9 @@ def test_a_task_ends_once_per_stage_after_its_fallback(name: str, seed: int) -> 
         assert event["seconds"] == pytest.approx(happening.at - started[key], abs=1e-5)
         assert (event["outcome"] == "success") == ("reason" not in event)
     order = [stage.name for stage in STAGES]
-    assert all(stages == order[: len(stages)] for stages in passed.values())
+    # The first few were at work when the fleet began, in any stage; nobody skips one or goes back.
+    assert all(stages == order[order.index(stages[0]) :][: len(stages)] for stages in passed.values())
+    assert sum(stages[0] != order[0] for stages in passed.values()) <= len(order)
     assert len(started) - len(ended) < 200  # what is in flight at the end: the fleet keeps up with its work
 
 

@@ -33,7 +33,7 @@ def test_failing_has_one_failing_stage_soon_and_no_storm(seed: int) -> None:
     happenings = story("failing", seed)
     early = Counter((h.event["stage"], h.event["reason"]) for h in failed(happenings) if h.at < 80)
     assert early["code", "tool-error"] > 36
-    assert most_in(of(happenings, "timeout"), 300) <= 5
+    assert most_in(of(happenings, "timeout"), 300) <= 6
     assert of(happenings, "fallback-depth-exceeded") == []
 
 
@@ -44,7 +44,7 @@ def test_deep_exceeds_the_depth_soon_and_again_without_a_storm(seed: int) -> Non
     times = [happening.at for happening in of(happenings, "fallback-depth-exceeded")]
     assert times[0] < 70
     assert all(later - earlier < 240 for earlier, later in itertools.pairwise(times))
-    assert most_in(of(happenings, "timeout"), 300) <= 8
+    assert most_in(of(happenings, "timeout"), 300) <= 9
     assert most_in(failed(happenings), 300) < 20
 
 
@@ -52,19 +52,18 @@ def test_deep_exceeds_the_depth_soon_and_again_without_a_storm(seed: int) -> Non
 def test_calm_stays_below_every_alert_but_is_not_empty(seed: int) -> None:
     """For twenty seeds: a few timeouts, splits and merges, never enough for one of the three alerts."""
     happenings = story("calm", seed)
-    assert 0 < most_in(of(happenings, "timeout"), 300) <= 5
+    assert 0 < most_in(of(happenings, "timeout"), 300) <= 6
     assert of(happenings, "fallback-depth-exceeded") == []
     assert most_in(failed(happenings), 300) < 20
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_every_kind_that_a_panel_needs_has_happened_twice_in_40_seconds(name: str, seed: int) -> None:
-    """A panel with rates needs movement between two scrapes of the first minute: all stages, chunks, a merge."""
-    happenings = story(name, seed, 40)
+def test_what_every_panel_needs_has_happened_after_ten_seconds(name: str, seed: int) -> None:
+    """Each stage has ended; there was a timeout, a split, chunks and a merge: a scrape later panels have data."""
+    happenings = story(name, seed, 12)
     kinds = Counter(happening.event["kind"] for happening in happenings)
     finished = Counter(happening.event["stage"] for happening in of(happenings, "task-finished"))
-    assert all(finished[stage.name] >= 2 for stage in STAGES)
-    assert {kind for kind in ("timeout", "task-split", "chunk-execution") if not kinds[kind]} == set()
-    if name != "deep":  # there the first merge waits for the whole depth
-        assert kinds["merge-deduplication"]
+    assert all(finished[stage.name] for stage in STAGES)
+    wanted = {"timeout", "task-split", "chunk-execution", "merge-deduplication"}
+    assert {kind for kind in wanted if not kinds[kind]} == set()
