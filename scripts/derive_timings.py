@@ -29,7 +29,7 @@ from timings import DURATION, TimingsError, inequalities, read, seconds
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("prometheus", "alertmanager", "grafana/provisioning", "grafana/grafana.env")
 GRAFANA_STEP = 10
-"""Seconds; Grafana's scheduler knows no finer interval of evaluation."""
+"""Seconds; as it is shipped, Grafana's scheduler knows no finer interval of evaluation."""
 
 VALUE = re.compile(rf"""(?P<before>:\s+['"]?|=)(?P<duration>{DURATION})(?![\w.:/%-])""")
 """A value that is a duration: `for: 1m`, `"for": "1m"`, `--data.maintenance-interval=2s`."""
@@ -48,15 +48,15 @@ def divided(text: str, factor: Fraction) -> str:
     return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
 
 
-def derived(path: Path, text: str, factor: Fraction) -> str:
+def derived(path: Path, text: str, factor: Fraction, step: int = GRAFANA_STEP) -> str:
     """Rewrite one file; lines that are comments stay as they are."""
 
     def plain(found: re.Match[str]) -> str:
         return found["before"] + divided(found["duration"], factor)
 
     def stepped(found: re.Match[str]) -> str:
-        steps = math.ceil(seconds(found["duration"]) / factor / GRAFANA_STEP)
-        return f"{found['before']}{found['duration'] if factor == 1 else f'{steps * GRAFANA_STEP}s'}"
+        steps = math.ceil(seconds(found["duration"]) / factor / step)
+        return f"{found['before']}{found['duration'] if factor == 1 else f'{steps * step}s'}"
 
     def whole(found: re.Match[str]) -> str:
         return f"{found['before']}{math.ceil(int(found['duration']) / factor)}"
@@ -80,10 +80,11 @@ def is_timed(path: Path) -> bool:
     return path.suffix in {".yml", ".yaml", ".json", ".sh"} or path.name.startswith("flags")
 
 
-def derive(factor: Fraction, out: Path, root: Path = ROOT) -> list[str]:
+def derive(factor: Fraction, out: Path, root: Path = ROOT, *, step: int = GRAFANA_STEP) -> list[str]:
     """Write the copy and return remarks on what no longer holds in it; raises TimingsError on a wrong call.
 
-    Raises it too when the copy would break one of the design's three inequalities.
+    Raises it too when the copy would break one of the design's three inequalities. ``step`` is the finest interval,
+    in seconds, of the Grafana that will read it.
     """
     if factor <= 0:
         raise TimingsError(f"expected a FACTOR above 0, got {float(factor):g}")
@@ -94,7 +95,7 @@ def derive(factor: Fraction, out: Path, root: Path = ROOT) -> list[str]:
         _copy(root / part, out / part)
     for path in sorted(out.rglob("*")):
         if path.is_file() and path.relative_to(out).as_posix().startswith(PARTS) and is_timed(path.relative_to(out)):
-            path.write_text(derived(path, path.read_text(), factor))
+            path.write_text(derived(path, path.read_text(), factor, step))
     broken = [each for each in inequalities(read(out)) if not each.holds]
     if any(each.name != "Dead" for each in broken):
         raise TimingsError(f"factor {float(factor):g} is too large: " + "; ".join(map(str, broken)))

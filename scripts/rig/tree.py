@@ -18,8 +18,7 @@ def lay(folder: Path, factor: float) -> Path:
     """Copy the configuration into ``folder``, with timings ``factor`` times as fast, and return ``folder``."""
     if factor != 1:
         # The rig lets Grafana evaluate in steps as short as this; elsewhere its scheduler knows 10 s and no finer.
-        derive_timings.GRAFANA_STEP = GRAFANA_TICK
-        derive_timings.derive(Fraction(factor).limit_denominator(1000), folder)
+        derive_timings.derive(Fraction(factor).limit_denominator(1000), folder, step=GRAFANA_TICK)
         return folder
     for part in PARTS:
         shutil.copytree(ROOT / part, folder / part, symlinks=False)

@@ -104,10 +104,13 @@ def fleet(ctx: Context, scenario: str) -> int:
         return process.wait()
     except (StopAskedError, KeyboardInterrupt):
         process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(timeout=15)
-        process.kill()
-        return process.wait()
+        try:
+            status = process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        # Ended by the signal, because it had none of its own handlers yet, or no longer: that is what was asked.
+        return 0 if status in {-signal.SIGINT, -signal.SIGTERM} else status
 
 
 @contextlib.contextmanager

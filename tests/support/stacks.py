@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.programs import program
+from tests.support.programs import ROOT, program
 
 from rig.programs import MissingProgramError, grafana_home
 from rig.stack import Stack
@@ -62,8 +62,9 @@ def native(
 
 
 def older_prometheus() -> Path:
-    """Return the distribution's older Prometheus, named in PROMETHEUS_OLD, or skip."""
-    named = os.environ.get("PROMETHEUS_OLD")
-    if not named:
-        pytest.skip("no older Prometheus: PROMETHEUS_OLD names none")
-    return Path(named)
+    """Return the distribution's older Prometheus: PROMETHEUS_OLD, else the one `.ci/machine` unpacked, or skip."""
+    unpacked = ROOT / ".tools/prometheus-old/usr/bin/prometheus"
+    named = Path(os.environ.get("PROMETHEUS_OLD") or unpacked)
+    if not named.is_file():
+        pytest.skip(f"no older Prometheus: PROMETHEUS_OLD names none, and .ci/machine left none in {unpacked.parent}")
+    return named
