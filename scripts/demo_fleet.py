@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -88,12 +87,22 @@ def line(simulation: Simulation, sender: Sender, elapsed: float) -> str:
     return f"{words}\n     {sender.trouble}" if sender.trouble else words
 
 
-def run(simulation: Simulation, sender: Sender, duration: float | None, stop: threading.Event) -> None:
-    """Let the fleet live in real time until ``stop`` is set or ``duration`` seconds are over."""
+class Stop:
+    """Whether a signal asked for the end. No Event: setting one takes a lock that the code it interrupts may hold."""
+
+    asked = False
+
+    def ask(self, *_: object) -> None:
+        """Remember it; this is the signals' handler."""
+        self.asked = True
+
+
+def run(simulation: Simulation, sender: Sender, duration: float | None, stop: Stop) -> None:
+    """Let the fleet live in real time until ``stop`` is asked for or ``duration`` seconds are over."""
     begun = time.monotonic()
     next_line = 0.0
     elapsed = 0.0
-    while not stop.is_set() and (duration is None or elapsed < duration):
+    while not stop.asked and (duration is None or elapsed < duration):
         elapsed = time.monotonic() - begun
         if duration is not None:
             elapsed = min(elapsed, duration)
@@ -102,7 +111,7 @@ def run(simulation: Simulation, sender: Sender, duration: float | None, stop: th
         if elapsed >= next_line:
             print(line(simulation, sender, elapsed), flush=True)
             next_line = elapsed + LINE
-        stop.wait(TICK)
+        time.sleep(TICK)
     sender.put(simulation.advance(elapsed))
     sender.flush(float("inf"), timeout=GOODBYE)  # one last try, whatever pause still runs
     sender.give_up()
@@ -117,9 +126,9 @@ def main() -> int:
     if options.events:
         return write(scenario, options.seed, options.duration or FILE_DURATION, options.events)
     token = token_from(options.token_file or ROOT / "secrets/exporter/ingest_token")
-    stop = threading.Event()
+    stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, stop.ask)
     expected = f"expect {scenario.alert} within 3 minutes" if scenario.alert else "no alert is to come"
     print(f"{len(AGENTS)} agents ({SLOW_AGENT} is the slow one), scenario {scenario.name}: {expected}.", flush=True)
     sender = Sender(options.url.rstrip("/"), token, time.time())

@@ -91,3 +91,15 @@ def _at_least(got: int, wanted: int) -> None:
 
 def _equal(got: object, wanted: object) -> None:
     assert got == wanted
+
+
+def test_a_burst_of_signals_ends_it_too(tmp_path: Path) -> None:
+    """Ctrl-C reaches the fleet and its parent, which asks as well: a handler that waits for a lock would hang."""
+    log = tmp_path / "fleet.log"
+    for _ in range(6):
+        with fleet(log, "--url", "http://127.0.0.1:9", "--scenario", "calm") as process:
+            eventually(lambda: _at_least(log.stat().st_size, 1), within=15)
+            for _ in range(60):
+                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
