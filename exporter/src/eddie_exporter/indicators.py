@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from eddie_exporter.metrics import HistogramView, Snapshot
+from eddie_exporter.snapshot import HistogramView, Snapshot
 
 HOUR = 3600.0
 MARK_SECONDS = 300.0

@@ -6,7 +6,6 @@ Every ``record_*`` makes an event of the contract and applies it; nothing else m
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,42 +13,19 @@ from typing import Any
 
 from prometheus_client import Metric
 
-from eddie_exporter import decode, samples
+from eddie_exporter import decode, samples, snapshot
 from eddie_exporter.catalogue import CATALOGUE
 from eddie_exporter.fold import State
 from eddie_exporter.history import History
 from eddie_exporter.settings import Settings
+from eddie_exporter.snapshot import Snapshot
 from eddie_exporter.store import Distribution
 from eddie_metrics.events import Event, Outcome
 
-__all__ = ["CATALOGUE", "HistogramView", "MetricsCollector", "Snapshot"]
+__all__ = ["CATALOGUE", "MetricsCollector"]
 
 NANO = 1_000_000_000
 WATCHDOG = "Watchdog"
-
-
-@dataclasses.dataclass(frozen=True)
-class HistogramView:
-    """One histogram: bounds in seconds, cumulative counts (the last is +Inf's), sum in seconds."""
-
-    bounds: tuple[float, ...]
-    cumulative: tuple[int, ...]
-    sum_seconds: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Snapshot:
-    """Everything at one moment; values by metric name, then by label values in the catalogue's order."""
-
-    started_at: float
-    now: float
-    last_scrape: float | None
-    last_watchdog: float | None
-    counters: dict[str, dict[tuple[str, ...], float]]
-    gauges: dict[str, dict[tuple[str, ...], float]]
-    histograms: dict[str, dict[tuple[str, ...], HistogramView]]
-    events: list[dict[str, Any]]
-    notifications: list[dict[str, Any]]
 
 
 class MetricsCollector:
@@ -277,39 +253,28 @@ class MetricsCollector:
         has none.
         """
         with self._lock:
-            now = self._clock()
-            self._state.tidy(now)
-            self._state.refresh(now)
-            copies = [samples.copy(self._state.families[metric.name], now) for metric in CATALOGUE]
+            copies = self._copies(self._clock())
         return (samples.expose(family, openmetrics=openmetrics) for family in copies)
 
     def snapshot(self) -> Snapshot:
         """Answer a consistent copy of everything, for the summary."""
         with self._lock:
             now = self._clock()
-            self._state.tidy(now)
-            self._state.refresh(now)
-            copies = [samples.copy(self._state.families[metric.name], now) for metric in CATALOGUE]
-            events, notifications = self._history.events(), self._history.notifications()
-        return Snapshot(
-            started_at=self.started_at,
-            now=now,
-            last_scrape=self._last_scrape,
-            last_watchdog=self._last_watchdog,
-            counters={one.metric.name: one.values() for one in copies if one.metric.kind == "counter"},
-            gauges={one.metric.name: one.values() for one in copies if one.metric.kind == "gauge"},
-            histograms={
-                one.metric.name: {
-                    child.labels: HistogramView(
-                        tuple(bound / one.metric.unit for bound in one.bounds),
-                        child.cumulative(),
-                        child.value / one.metric.unit,
-                    )
-                    for child in one.children
-                }
-                for one in copies
-                if one.metric.kind == "histogram"
-            },
-            events=events,
-            notifications=notifications,
-        )
+            copies = self._copies(now)
+            return Snapshot(
+                started_at=self.started_at,
+                now=now,
+                last_scrape=self._last_scrape,
+                last_watchdog=self._last_watchdog,
+                counters=snapshot.values(copies, "counter"),
+                gauges=snapshot.values(copies, "gauge"),
+                histograms=snapshot.histograms(copies),
+                events=self._history.events(),
+                notifications=self._history.notifications(),
+            )
+
+    def _copies(self, now: float) -> list[samples.FamilyCopy]:
+        """Copy all families as they are now, so that nobody who renders them needs the lock."""
+        self._state.tidy(now)
+        self._state.refresh(now)
+        return [samples.copy(self._state.families[metric.name], now) for metric in CATALOGUE]

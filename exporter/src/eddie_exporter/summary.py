@@ -16,7 +16,8 @@ from eddie_exporter.access import Access
 from eddie_exporter.answers import documented
 from eddie_exporter.containers import State
 from eddie_exporter.indicators import Indicator, LastHour, quantile, ratio, totals
-from eddie_exporter.metrics import HistogramView, MetricsCollector, Snapshot
+from eddie_exporter.metrics import MetricsCollector
+from eddie_exporter.snapshot import HistogramView, Snapshot
 from eddie_exporter.told import Audience, Told
 
 RED_SECONDS = 180.0
