@@ -30,7 +30,7 @@ notify-test: ## send a real alert through each receiver, print the receivers' an
 	@exec $(STACK) run scripts/notify_test.py </dev/null
 test: ## all tests; ends with what passed and what was skipped, and why (TESTS=tests/unit)
 	@$(READY) && exec $(VENV)/python -m pytest $(SIDE_BY_SIDE) $(or $(TESTS),tests) </dev/null
-drill: ## the shipped timings on real engines, about 25 minutes
+drill: ## the shipped timings on real engines, about 17 minutes
 	@$(READY) && exec $(VENV)/python scripts/drill.py </dev/null
 lint: ## ruff, mypy, and each configuration by its own program's checker
 	@$(READY) && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && scripts/lint_configs.sh </dev/null

@@ -2,7 +2,7 @@
 """Drill: real engines at shipped timings, to see that one symptom is one message, whatever happens to the engines.
 
 Stacks of their own (exporter, Prometheus, Alertmanager, Grafana; throw-away data, free ports) run side by side for
-about 25 minutes: four in which one symptom is seen by two engines, one for each scenario of the demo's fleet. With
+about 17 minutes: four in which one symptom is seen by two engines, one for each scenario of the demo's fleet. With
 `--factor 15` all timings are divided and it takes two minutes; that proves less, because a program's own delays do not
 shrink with it, and leaves the fleet out, whose troubles do not come faster. Needs the virtual environment of
 `scripts/venv.sh dev`, Prometheus, Alertmanager and a Grafana (GRAFANA_HOME).
