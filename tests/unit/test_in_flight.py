@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.support.collectors import Clock, collector_at, total, value
 
+from eddie_exporter.inflight import IDLE_LEASES, InFlight
+from eddie_exporter.store import Child
+
 
 def test_a_task_is_active_from_its_start_to_its_finish() -> None:
     """The gauge rises with the start and falls with the matching finish."""
@@ -104,3 +107,25 @@ def test_agents_past_the_limit_keep_an_honest_gauge_in_overflow() -> None:
     for number in range(15):
         collector.record_chunk_execution(agent_id=f"a{number}", seconds=1, chunk_id="c")
     assert total(collector, "agent_active_tasks") == 0
+
+
+def test_leases_of_what_finished_are_thrown_out_and_the_others_still_end() -> None:
+    """Week-long leases of a busy fleet keep no memory after the work; what is still in flight is lost in its time."""
+    works, gauge = InFlight(), Child(0)
+    works.start("stays", gauge, 0, 100)
+    for number in range(10 * IDLE_LEASES):
+        works.start(number, gauge, 0, 604_800)
+        works.finish(number, 0)
+    assert len(works._leases) <= IDLE_LEASES + 2
+    assert [list(works.expire(99)), len(works)] == [[], 1]
+    assert [len(list(works.expire(100))), len(works), gauge.value] == [1, 0, 0]
+
+
+def test_looking_at_ages_that_find_no_place_is_no_overflow_of_events() -> None:
+    """However often somebody looks, the overflow is the same."""
+    collector = collector_at(Clock())
+    for number in range(205):
+        collector.record_task_started(task_id="t1", agent_id="a1", stage=f"s{number}")
+    before = value(collector, "eddie_series_overflow_total", family="eddie_oldest_inflight_seconds")
+    assert value(collector, "eddie_series_overflow_total", family="eddie_oldest_inflight_seconds") == before
+    assert total(collector, "eddie_oldest_inflight_seconds") == 0

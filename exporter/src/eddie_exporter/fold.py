@@ -87,8 +87,10 @@ class State:
         oldest = {(stage,): started for stage, started in self.tasks.oldest().items()}
         for labels in set(ages.children) - set(oldest):
             ages.remove(labels)
+        counted = ages.overflowed
         for labels, started in oldest.items():
             ages.set(labels, max(0.0, now - started), now)
+        ages.overflowed = counted  # overflow counts events, and a look is none
         overflow = self.families["eddie_series_overflow_total"]
         for family in self.families.values():
             if family.metric.labels:

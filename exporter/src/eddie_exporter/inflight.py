@@ -18,6 +18,8 @@ MAX_STARTED = 100_000
 """Ids in flight at once; a start past it adds nothing."""
 MAX_FINISHED = 200_000
 """Finishes remembered, as 64-bit hashes (about 100 bytes each); past it the oldest is forgotten."""
+IDLE_LEASES = 1_000
+"""Leases of what has finished that may wait beside as many again as there is work; past it they are thrown out."""
 
 
 @dataclass(slots=True)
@@ -68,14 +70,25 @@ class InFlight:
         self._finished.move_to_end(hash(key))
         while len(self._finished) > MAX_FINISHED:
             self._finished.popitem(last=False)
+        if len(self._leases) > 2 * len(self._work) + IDLE_LEASES:
+            self._throw_out()
+
+    def _throw_out(self) -> None:
+        """Drop leases of what has finished: they may be a week long, and a busy fleet makes millions in that time."""
+        self._leases = [lease for lease in self._leases if self._holds(lease[0], lease[2])]
+        heapq.heapify(self._leases)
+
+    def _holds(self, ends: float, key: Hashable) -> bool:
+        """Whether this lease is that of something in flight."""
+        work = self._work.get(key)
+        return work is not None and work.ends == ends
 
     def expire(self, now: float) -> Iterator[Work]:
         """Let go, and yield, everything whose lease is over; it is remembered no longer."""
         while self._leases and self._leases[0][0] <= now:
             ends, _, key = heapq.heappop(self._leases)
-            work = self._work.get(key)
-            if work is not None and work.ends == ends:
-                del self._work[key]
+            if self._holds(ends, key):
+                work = self._work.pop(key)
                 work.gauge.value -= 1
                 yield work
         while self._finished:
