@@ -115,6 +115,17 @@ def test_a_late_report_revives_no_container() -> None:
     assert total(collector, "docker_container_cpu_limit") == 0
 
 
+def test_a_report_that_is_sent_again_revives_no_container_but_a_later_one_does() -> None:
+    """Only a later ``ts`` brings a container back; the same one is old news."""
+    clock = Clock()
+    collector = collector_at(clock, gauge_ttl_seconds=100)
+    for wait, ts, there in ((0, START, 2.0), (101, START, None), (0, START + 1, 2.0)):
+        clock.now += wait
+        collector.tidy()
+        collector.record_docker_resource_allocation(container_id="box", cpu_limit=2.0, ts=ts)
+        assert value(collector, "docker_container_cpu_limit", container_id="box") == there
+
+
 def test_the_gauges_of_a_silent_agent_leave_and_its_totals_stay() -> None:
     """After the TTL an agent is gone; what it did is not."""
     clock = Clock()
@@ -152,6 +163,20 @@ def test_a_late_event_revives_no_agent_but_a_later_one_does() -> None:
     assert value(collector, "eddie_agent_info", agent_id="a1", language="", version="1") == 1
 
 
+def test_an_agent_that_comes_back_has_the_gauge_that_left_and_no_other() -> None:
+    """A finish alone revives the gauge of an agent that had one; an agent that never started anything has none."""
+    clock = Clock()
+    collector = collector_at(clock, gauge_ttl_seconds=100)
+    collector.record_agent_hello(agent_id="a1")
+    for wait in (0, 101):
+        clock.now += wait
+        collector.tidy()
+        for agent in ("a1", "a2"):
+            collector.record_chunk_execution(agent_id=agent, seconds=1)
+        assert value(collector, "agent_active_tasks", agent_id="a1") == 0
+        assert value(collector, "agent_active_tasks", agent_id="a2") is None
+
+
 def test_a_report_of_limits_is_no_sign_of_life_of_the_agent() -> None:
     """The orchestrator speaks of limits, the agent does not."""
     clock = Clock()
@@ -173,3 +198,11 @@ def test_history_is_bounded_in_number_and_age() -> None:
     clock.now += 61
     collector.tidy()
     assert collector.snapshot().events == []
+
+
+def test_history_tells_no_time_that_has_not_come() -> None:
+    """A ``ts`` from a clock that is ahead is capped at now; an earlier one is kept."""
+    collector = collector_at(Clock())
+    for ts in (START + 999, START - 5):
+        collector.record_task_split(task_id="t1", chunks=1, ts=ts)
+    assert [event["ts"] for event in collector.snapshot().events] == [START, START - 5]

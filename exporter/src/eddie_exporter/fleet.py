@@ -38,6 +38,8 @@ class Fleet:
         elif agent.gone:
             if ts <= agent.latest and not hello:
                 return
+            if agent.active:
+                self._families["agent_active_tasks"].set((agent_id,), 0, now)
             if agent.info is not None:
                 self._families["eddie_agent_info"].set((agent_id, *agent.info), 1, now)
         self._agents.hear(agent_id, agent, ts, now)
@@ -71,7 +73,7 @@ class Fleet:
         """Take what a webhook, or the watcher (``watched_as`` name and image), says of a container's limits."""
         name = short_id(container_id)
         known = self._containers.get(name)
-        if known is not None and ts < known.latest:
+        if known is not None and (ts < known.latest or (ts == known.latest and known.gone and watched_as is None)):
             return
         container = Container(ts, now) if known is None else known
         self._adjust("cpu", container.cpu_limit, cpu_limit, now)
@@ -122,6 +124,7 @@ class Fleet:
 
     def _dismiss(self, agent_id: str, agent: Agent) -> None:
         agent.gone = True
+        agent.active = (agent_id,) in self._families["agent_active_tasks"].children
         self._families["agent_active_tasks"].remove((agent_id,))
         if agent.info is not None:
             self._families["eddie_agent_info"].remove((agent_id, *agent.info))

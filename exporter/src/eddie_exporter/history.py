@@ -44,6 +44,8 @@ class History:
 
 def _told(event: Event, at: float) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(event)
+    if event.ts is not None:
+        fields["ts"] = min(event.ts, at)
     return {
         "kind": fields.pop("kind"),
         "at": at,

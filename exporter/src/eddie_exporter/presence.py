@@ -23,9 +23,10 @@ class Known:
 
 @dataclass(slots=True)
 class Agent(Known):
-    """An agent, and the label values its info series has (language, version)."""
+    """An agent, the label values its info series has (language, version), and whether its gauge left with it."""
 
     info: tuple[str, str] | None = None
+    active: bool = False
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent since the start; ``active_tasks`` is now, None when it is silent for long."""
+    """One agent since the start; ``active_tasks`` is now, None when it told of no start or is silent for long."""
 
     active_tasks: float | None
     tasks_executed: float
