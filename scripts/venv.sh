@@ -34,6 +34,8 @@ done
 if [ -z "${PIP_CERT:-}" ] && [ -n "${SSL_CERT_FILE:-}" ]; then export PIP_CERT="$SSL_CERT_FILE"; fi
 
 if ! "$venv/bin/python" -c '' 2>/dev/null; then
+    [ -e "$venv/pyvenv.cfg" ] || [ -z "$(ls -A "$venv" 2>/dev/null)" ] ||
+        die "EDDIE_VENV: expected a new folder or a virtual environment, got $venv with other things in it; name another"
     echo "venv.sh: making $venv" >&2
     rm -rf "$venv"
     # A Python without ensurepip (some distributions split it off) still makes an environment; its own pip fills it.

@@ -20,6 +20,9 @@ from stack.model import Context, ServiceRow, StackError, Way  # noqa: E402
 ROOT = HERE.parent.parent
 WAYS: dict[str, Way] = {modes.CONTAINERS: compose, modes.NATIVE: native}
 
+RUN = ("mode", "native", "data", "logs", "targets", "demo", "demo.lock")
+"""What a stack keeps in `.run`."""
+
 
 def say(line: str) -> None:
     """Print at once: whoever reads a pipe sees what happens when it happens."""
@@ -32,8 +35,8 @@ def context(root: Path) -> Context:
     return Context(
         root=root,
         env=env,
-        run=Path(env.get("EDDIE_RUN") or root / ".run"),
-        secrets=Path(env.get("EDDIE_SECRETS") or root / "secrets"),
+        run=settings.own_folder(root, env, "EDDIE_RUN", ".run", RUN),
+        secrets=settings.own_folder(root, env, "EDDIE_SECRETS", "secrets", secretfiles.SERVICES),
         ports=settings.ports(env),
         say=say,
         project=env["COMPOSE_PROJECT_NAME"],
@@ -106,6 +109,10 @@ def remove(ctx: Context, *, yes: bool) -> int:
         if compose.unreachable(ctx) is None:
             compose.destroy(ctx)
         native.down(ctx)
+        # A demo that was killed could not clean up; with `.run` goes the last note of what it left running.
+        own = demo.throw_away(ctx)
+        if modes.recall(own.run) != modes.CONTAINERS or compose.unreachable(own) is None:
+            demo.remove(own, WAYS)
 
     return purge.purge(ctx, stop, yes=yes)
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from stack.engine import Engine
@@ -53,6 +54,7 @@ def fails(ctx: Context) -> str | None:
 
 def up(ctx: Context) -> None:
     """Start the stack and return when it is ready; what runs as it should is left as it is. Raises StackError."""
+    refuse_others(ctx)
     asked, pictures = engine(ctx), images(ctx)
     services = [name for name in asked.services() if name != "init"]
     extra = {"EDDIE_SOURCES": pictures.sources, "EDDIE_DOCKER_SOCKET": asked.socket()}
@@ -77,6 +79,18 @@ def up(ctx: Context) -> None:
         raise StackError(f"{error}\n{_complaints(ctx)}\nlook on with: make logs - or give up with: make down") from None
     if not built:
         starter.remove_superseded(SOURCES)
+
+
+def refuse_others(ctx: Context) -> None:
+    """Raise StackError where another checkout's stack has this project's name: Compose would take it for ours."""
+    for place in sorted(engine(ctx).checkouts(ctx.project)):
+        other = Path(place).resolve()
+        # One that is gone was moved: whoever has its containers now may end them.
+        if other != ctx.root.resolve() and other.is_dir():
+            raise StackError(
+                f"project {ctx.project}: expected its containers to be this checkout's, but {place} started them; "
+                "go on there, or set COMPOSE_PROJECT_NAME, EDDIE_AGENTS_NETWORK and other ports in .env"
+            )
 
 
 def _publishing(containers: list[dict[str, Any]], wanted: Mapping[str, int]) -> list[str]:
@@ -108,11 +122,13 @@ def _complaints(ctx: Context) -> str:
 
 def down(ctx: Context) -> None:
     """Stop and remove every container and network of the stack; volumes and images stay."""
+    refuse_others(ctx)
     engine(ctx).compose("down", "--remove-orphans", detached=True)
 
 
 def destroy(ctx: Context) -> None:
     """Remove containers, networks and volumes of the stack, data included."""
+    refuse_others(ctx)
     engine(ctx).compose("down", "--remove-orphans", "--volumes", detached=True)
 
 

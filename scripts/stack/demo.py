@@ -14,6 +14,7 @@ from types import FrameType
 
 from stack import compose, modes
 from stack.model import Context, StackError, Way
+from stack.native_services import exporter_host
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -81,7 +82,7 @@ def demo(
 
 
 def _exporter(ctx: Context) -> str:
-    return f"http://127.0.0.1:{ctx.ports['exporter']}/"
+    return f"http://{exporter_host(ctx)}:{ctx.ports['exporter']}/"
 
 
 def remove(ctx: Context, ways: Mapping[str, Way]) -> None:

@@ -102,6 +102,13 @@ class Engine:
         found: list[dict[str, Any]] = json.loads(text) if text[0] == "[" else [json.loads(s) for s in text.splitlines()]
         return found
 
+    def checkouts(self, project: str) -> set[str]:
+        """Answer the folders that the project's containers were started from; empty when no engine answers."""
+        label = "com.docker.compose.project"
+        words = ("--filter", f"label={label}={project}", "--format", f'{{{{.Label "{label}.working_dir"}}}}')
+        done = self._ask("ps", "--all", *words)
+        return set(filter(None, done.stdout.splitlines())) if done.returncode == 0 else set()
+
     def last_words(self, service: str) -> list[str]:
         """Answer the last lines a service has logged, each once: what restarts says the same again and again."""
         done = self._ask("compose", "--ansi", "never", "logs", "--no-log-prefix", "--tail", "10", service)

@@ -27,7 +27,7 @@ def up(ctx: Context) -> None:
         return
     if running(place):
         ctx.say(f"ending what a killed stack left: {', '.join(running(place))}")
-        stop(place)
+    stop(place)  # also forgets the notes of processes that a reboot ended
     _environment(ctx)
     try:
         programs = tools.ensure(ctx.root, ctx.env, ctx.say)

@@ -131,6 +131,9 @@ def _list(ctx: Context, found: Sequence[Item]) -> None:
     width = max(len(item.what) for item in found)
     for item in found:
         ctx.say(f"  {item.what.ljust(width)}  {item.size:>8}  {item.meaning}")
+    for key in ("EDDIE_TOOLS", "EDDIE_VENV"):
+        if ctx.env.get(key):
+            ctx.say(f"  {ctx.root / ctx.env[key]} stays: {key} names it, and another checkout may use it")
     for name, meaning in KEPT.items():
         path = ctx.root / name
         if path.is_file() or (path.is_dir() and _has_files(path)):

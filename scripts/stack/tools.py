@@ -50,6 +50,11 @@ def ensure(
 ) -> dict[str, Found]:
     """Get every program, by its name; Grafana alone may be absent. Raises MissingProgramError with all reasons."""
     tools = folder(root, env)
+    if env.get("EDDIE_TOOLS") and tools.is_dir() and any(tools.iterdir()) and not (tools / ".lock").exists():
+        raise MissingProgramError(
+            f"EDDIE_TOOLS: expected a folder of its own, new or made by `make up`, got {tools}, which holds other "
+            "things; name another"
+        )
     tools.mkdir(parents=True, exist_ok=True)
     found: dict[str, Found] = {}
     with _locked(tools), tools_archive.opened(tools, env) as archive:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stack import purge
+from stack import __main__ as command
+from stack import compose, demo, modes, native, purge
 from stack.model import Context
 
 
@@ -79,3 +80,24 @@ def test_nothing_left_is_nothing_to_ask(ctx: Context, said: list[str]) -> None:
 def test_sizes_are_for_people(size: float, words: str) -> None:
     """Three digits and a unit."""
     assert purge.human(size) == words
+
+
+def test_a_folder_named_by_the_person_stays(ctx: Context, said: list[str], tmp_path: Path) -> None:
+    """Programs that several checkouts share are named, and stay."""
+    ctx.env["EDDIE_TOOLS"] = str(tmp_path / "shared")
+    (tmp_path / "shared").mkdir()
+    assert purge.purge(ctx, lambda: None, yes=True) == 0
+    assert (tmp_path / "shared").is_dir()
+    assert any(f"{tmp_path / 'shared'} stays: EDDIE_TOOLS" in line for line in said)
+
+
+def test_a_killed_demo_goes_too(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed demo left running is ended before its notes go with `.run`."""
+    own = demo.throw_away(ctx)
+    modes.remember(own.run, "native")
+    ended: list[Path] = []
+    monkeypatch.setattr(native, "down", lambda stack: ended.append(stack.run))
+    monkeypatch.setattr(compose, "unreachable", lambda _: "no engine")
+    assert command.remove(ctx, yes=True) == 0
+    assert ended == [ctx.run, own.run]
+    assert not ctx.run.exists()

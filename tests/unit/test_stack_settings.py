@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,10 @@ DEFAULT=${NOWHERE:-five}
 EMPTY=
 CALLER=$HOME_OF
 HASH=a#b
+FIRST=#b
+ESCAPED="a\\"b\\tc"
+DOLLARS=$$PLAIN
+BACKSLASH="costs \\$PLAIN"
 """
     assert settings.parse_env(text, {"HOME_OF": "/h"}) == {
         "PLAIN": "one",
@@ -30,6 +36,10 @@ HASH=a#b
         "EMPTY": "",
         "CALLER": "/h",
         "HASH": "a#b",
+        "FIRST": "#b",
+        "ESCAPED": 'a"b\tc',
+        "DOLLARS": "$PLAIN",
+        "BACKSLASH": "costs $PLAIN",
     }
 
 
@@ -86,3 +96,55 @@ def test_two_services_cannot_share_a_port(tmp_path: Path) -> None:
 def test_loopback_is_what_only_this_machine_reaches(address: str, loopback: bool) -> None:
     """An address that others reach is never taken for loopback."""
     assert settings.is_loopback(address) is loopback
+
+
+@pytest.mark.parametrize("line", ['A="two', "A='two", "A=${B:+c}", "A=${B:-${C}}", "A=${B:?no}"])
+def test_what_only_compose_reads_is_refused(line: str) -> None:
+    """Lines over several lines and Compose's other references are refused by key, not read in another way."""
+    with pytest.raises(StackError, match=r"\.env line 1: A: expected "):
+        settings.parse_env(line, {})
+
+
+@pytest.mark.parametrize(
+    ("bind", "address"), [("::", "[::]"), ("[::1]", "[::1]"), ("0.0.0.0", "0.0.0.0"), ("localhost", "127.0.0.1")]
+)
+def test_an_address_is_written_as_compose_takes_it(tmp_path: Path, bind: str, address: str) -> None:
+    """IPv6 gets its brackets, a name its number."""
+    assert settings.load(tmp_path, {"EDDIE_BIND": bind})["EDDIE_BIND"] == address
+
+
+def test_what_is_no_address_is_refused(tmp_path: Path) -> None:
+    """An interface's name is refused at once, not by a service that ends five times."""
+    with pytest.raises(StackError, match=r"EDDIE_BIND: expected an IP address .* 'eth0'"):
+        settings.load(tmp_path, {"EDDIE_BIND": "eth0"})
+
+
+def test_a_folder_of_its_own_is_taken(tmp_path: Path) -> None:
+    """The default, a new folder, and one with the stack's own things in it are the stack's."""
+    (tmp_path / "state" / "data").mkdir(parents=True)
+    for named in ("", "new", "state", str(tmp_path / "state")):
+        path = settings.own_folder(tmp_path, {"EDDIE_RUN": named}, "EDDIE_RUN", ".run", ("data",))
+        assert path == tmp_path / (named or ".run")
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The root, the home, the checkout, what lies above them, and a folder with other things: purge would take them."""
+    (tmp_path / "home" / "me").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home" / "me"))
+    (tmp_path / "other" / "photos").mkdir(parents=True)
+    root = tmp_path / "checkout"
+    root.mkdir()
+    for named in ("/", ".", "..", "../other", str(tmp_path / "home"), str(tmp_path / "home" / "me")):
+        with pytest.raises(StackError, match="EDDIE_RUN: expected a folder of its own"):
+            settings.own_folder(root, {"EDDIE_RUN": named}, "EDDIE_RUN", ".run", ("data",))
+
+
+def test_a_folder_of_other_things_is_no_virtual_environment(tmp_path: Path) -> None:
+    """EDDIE_VENV naming a folder in use is refused: the script begins by removing what is there."""
+    (tmp_path / "letters").write_text("dear all")
+    script = Path(settings.__file__).parents[1] / "venv.sh"
+    env = {**os.environ, "EDDIE_VENV": str(tmp_path)}
+    done = subprocess.run(["sh", str(script), "native"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "EDDIE_VENV: expected a new folder or a virtual environment" in done.stderr
+    assert (tmp_path / "letters").exists()

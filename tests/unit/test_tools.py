@@ -175,3 +175,14 @@ def test_a_grafana_that_is_too_old_is_refused(tmp_path: Path) -> None:
     home = grafana_folder(tmp_path / "grafana", "11.6.1")
     with pytest.raises(SourceError, match=r"is 11\.6\.1, at least 12\.2 is needed"):
         from_grafana_home(GRAFANA, {"GRAFANA_HOME": str(home)})
+
+
+def test_a_folder_of_other_things_is_no_place_for_programs(tmp_path: Path) -> None:
+    """EDDIE_TOOLS naming a folder in use is refused before a link of somebody else's `bin` is touched."""
+    link = tmp_path / "usr" / "bin" / "prometheus"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("nowhere")
+    with pytest.raises(tools.MissingProgramError, match="EDDIE_TOOLS: expected a folder of its own"):
+        tools.ensure(tmp_path, {"EDDIE_TOOLS": str(tmp_path / "usr")})
+    assert link.is_symlink()
+    assert [entry.name for entry in (tmp_path / "usr").iterdir()] == ["bin"]
