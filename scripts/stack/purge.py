@@ -65,10 +65,20 @@ def _folder(path: Path, meaning: str) -> Item:
 
 
 def _docker_items(ctx: Context) -> list[Item]:
-    """Answer volumes and images; containers and networks go with `down` before."""
+    """Answer volumes and images; containers and networks go with `down` before.
+
+    Only of a checkout that ran in containers: a volume knows its project's name, but not the folder it came from.
+    """
     engine = compose.engine(ctx)
     volumes = engine.volumes(ctx.project)
     if volumes is None:
+        return []
+    if modes.begun(ctx) != modes.CONTAINERS:
+        if volumes:
+            ctx.say(
+                f"{', '.join(volumes)} stay: volumes of a stack that nothing shows to be this checkout's; "
+                f"if it is:  docker compose --project-name {ctx.project} down --volumes"
+            )
         return []
     sizes = engine.sizes() if volumes else {}
     gone = partial(_volume_stays, engine, ctx.project)
@@ -79,7 +89,8 @@ def _docker_items(ctx: Context) -> list[Item]:
     except StackError as error:
         ctx.say(f"images are not listed: {error}")
         names = []
-    for name in sorted({*names, *engine.standins()}):
+    made_here = engine.standins() if (ctx.root / ".tools" / "images").is_dir() else []
+    for name in sorted({*names, *made_here}):
         size = engine.image_size(name)
         if size is not None:
             found.append(Item(f"image {name}", size, "the stack runs it", partial(engine.remove_image, name)))

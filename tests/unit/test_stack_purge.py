@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,3 +102,55 @@ def test_a_killed_demo_goes_too(ctx: Context, monkeypatch: pytest.MonkeyPatch) -
     assert command.remove(ctx, yes=True) == 0
     assert ended == [ctx.run, own.run]
     assert not ctx.run.exists()
+
+
+class FakeEngine:
+    """An engine that holds one volume and one stand-in of project `eddie`, and no containers."""
+
+    def volumes(self, project: str) -> list[str]:
+        """Answer the volume."""
+        return [f"{project}_prometheus-data"]
+
+    def containers(self) -> list[str]:
+        """Answer none: they are gone with `down`."""
+        return []
+
+    def sizes(self) -> dict[str, str]:
+        """Answer its size."""
+        return {"eddie_prometheus-data": "7MB"}
+
+    def standins(self) -> list[str]:
+        """Answer the stand-in."""
+        return ["eddie-standin/base:bookworm"]
+
+    def image_size(self, _: str) -> str:
+        """Answer a size."""
+        return "1MB"
+
+    def remove_image(self, _: str) -> None:
+        """Remove nothing."""
+
+
+@pytest.mark.parametrize(
+    ("mode", "made", "gone"),
+    [
+        ("containers", True, {"volume eddie_prometheus-data", "image eddie-standin/base:bookworm"}),
+        ("containers", False, {"volume eddie_prometheus-data"}),
+        ("native", False, set()),
+        (None, False, set()),
+    ],
+)
+def test_another_checkouts_volumes_and_images_stay(
+    mode: str | None, *, made: bool, gone: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only who ran in containers removes the project's volumes, only who made stand-ins removes those."""
+    said: list[str] = []
+    monkeypatch.setattr(compose, "engine", lambda _: FakeEngine())
+    monkeypatch.setattr(compose, "images", lambda _: SimpleNamespace(all_names=list))
+    ctx = Context(tmp_path, {}, tmp_path / ".run", tmp_path / "secrets", {}, said.append, "eddie")
+    if mode:
+        modes.remember(ctx.run, mode)
+    if made:
+        (tmp_path / ".tools/images").mkdir(parents=True)
+    assert {item.what for item in purge.items(ctx) if not item.what.endswith("/")} == gone
+    assert any("eddie_prometheus-data stay" in line for line in said) is (mode != "containers")
