@@ -7,6 +7,7 @@ import threading
 import pytest
 from tests.support.collectors import START, Clock, collector_at, total, value
 
+from eddie_exporter import decode
 from eddie_exporter.catalogue import BY_NAME, CATALOGUE
 from eddie_exporter.errors import ContractError
 
@@ -167,9 +168,14 @@ def test_an_event_older_than_five_minutes_is_late_by_the_senders_clock() -> None
     """The age is taken against the sender's clock where it is told, so clock skew makes nothing late."""
     collector = collector_at(Clock())
     collector.record_fallback_depth_exceeded(ts=START - 301)
-    collector.record_fallback_depth_exceeded(ts=START - 299)
+    collector.record_fallback_depth_exceeded(ts=START - 300)
     collector.record_fallback_depth_exceeded()
     assert total(collector, "eddie_late_events_total") == 1
+    behind = decode.build("fallback-depth-exceeded", {"ts": START - 1000})
+    collector.apply([behind], sent=START - 990)
+    assert total(collector, "eddie_late_events_total") == 1
+    collector.apply([behind], sent=START - 690)
+    assert total(collector, "eddie_late_events_total") == 2
 
 
 def test_sums_do_not_depend_on_the_order() -> None:

@@ -45,7 +45,9 @@ def test_webhook_and_watcher_may_both_speak_of_a_change() -> None:
     watch(collector, cpu=1.0)
     collector.record_docker_resource_allocation(container_id="0123456789ab", cpu_limit=2.0)
     watch(collector, cpu=2.0)
+    collector.record_docker_resource_allocation(container_id=FULL_ID.upper(), cpu_limit=2.0)
     assert adjustments(collector) == 1
+    assert total(collector, "docker_container_cpu_limit") == 2.0
 
 
 def test_a_report_older_than_the_last_is_ignored() -> None:
@@ -85,6 +87,18 @@ def test_the_watcher_does_not_remove_what_a_webhook_reported() -> None:
     collector.container_gone(FULL_ID)
     assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 1.0
     clock.now += 101
+    assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") is None
+
+
+def test_a_container_both_spoke_of_stays_until_its_ttl() -> None:
+    """The watcher's word that it is gone ends only the watcher's part; the webhook's leaves after its silence."""
+    clock = Clock()
+    collector = collector_at(clock)
+    collector.record_docker_resource_allocation(container_id=FULL_ID, cpu_limit=1)
+    watch(collector)
+    collector.container_gone(FULL_ID)
+    assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 1
+    clock.now += 1801
     assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") is None
 
 

@@ -58,6 +58,7 @@ async def test_gzip_where_it_is_accepted() -> None:
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
     assert names(gzip.decompress(raw).decode(), openmetrics=False) == names(plain.text, openmetrics=False)
+    assert raw[8] == 4, "expected the header's word for the fastest level (RFC 1952, XFL): 9 costs ten times as much"
     assert len(raw) < len(plain.content) / 3
 
 
