@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.collectors import Clock, collector_at, total, value
 
 from eddie_exporter.inflight import IDLE_LEASES, InFlight
@@ -129,3 +131,19 @@ def test_looking_at_ages_that_find_no_place_is_no_overflow_of_events() -> None:
     before = value(collector, "eddie_series_overflow_total", family="eddie_oldest_inflight_seconds")
     assert value(collector, "eddie_series_overflow_total", family="eddie_oldest_inflight_seconds") == before
     assert total(collector, "eddie_oldest_inflight_seconds") == 0
+
+
+def test_a_finish_is_remembered_for_its_own_lease() -> None:
+    """A start sent again adds nothing while its lease, short or long, would have run; then it does."""
+    for lease in (60, 7200):
+        clock = Clock()
+        collector = collector_at(clock)
+        start: dict[str, Any] = {"task_id": "t1", "agent_id": "a1", "stage": "plan", "lease_seconds": lease}
+        collector.record_task_started(**start)
+        collector.record_task_finished(task_id="t1", agent_id="a1", stage="plan", seconds=1, outcome="success")
+        clock.now += lease - 1
+        collector.record_task_started(**start)
+        assert value(collector, "agent_active_tasks", agent_id="a1") == 0
+        clock.now += 2
+        collector.record_task_started(**start)
+        assert value(collector, "agent_active_tasks", agent_id="a1") == 1
