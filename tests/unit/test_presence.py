@@ -220,3 +220,15 @@ def test_history_tells_no_time_that_has_not_come() -> None:
     for ts in (START + 999, START - 5):
         collector.record_task_split(task_id="t1", chunks=1, ts=ts)
     assert [event["ts"] for event in collector.snapshot().events] == [START, START - 5]
+
+
+def test_what_the_watcher_sees_counts_also_after_the_clock_was_set_back() -> None:
+    """The engine's state now is never an old report; a webhook's from before is."""
+    clock = Clock()
+    collector = collector_at(clock)
+    watch(collector, cpu=1.0)
+    clock.now -= 3600
+    watch(collector, cpu=2.0)
+    assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 2.0
+    collector.record_docker_resource_allocation(container_id=FULL_ID, cpu_limit=4.0)
+    assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 2.0

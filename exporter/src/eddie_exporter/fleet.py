@@ -73,7 +73,8 @@ class Fleet:
         """Take what a webhook, or the watcher (``watched_as`` name and image), says of a container's limits."""
         name = short_id(container_id)
         known = self._containers.get(name)
-        if known is not None and (ts < known.latest or (ts == known.latest and known.gone and watched_as is None)):
+        # The watcher looks at the engine itself: what it sees is never old, also when our clock was set back.
+        if known is not None and watched_as is None and (ts < known.latest or (known.gone and ts == known.latest)):
             return
         container = Container(ts, now) if known is None else known
         self._adjust("cpu", container.cpu_limit, cpu_limit, now)
