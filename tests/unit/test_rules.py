@@ -102,6 +102,29 @@ def test_rule_tests_catch_a_broken_rule(alert: str, tmp_path: Path) -> None:
     assert said.returncode != 0, f"{alert}: expected the test to fail with {bad!r} for {good!r}, it passed"
 
 
+PROMISED = {
+    "HighTimeoutEvents": ('increase(timeout_events_total{job="eddie-metrics"}[5m])) > 10', "1m", "5m", "warning"),
+    "FallbackDepthExceeded": (
+        'increase(fallback_depth_exceeded_total{job="eddie-metrics"}[5m])) > 0',
+        "0s",
+        "5m",
+        "critical",
+    ),
+    "HighFailureRate": ('rate(task_failure_total{job="eddie-metrics"}[5m])) > 0.1', "1m", "5m", "warning"),
+    "ExporterDown": ('up{job="eddie-metrics"} == 0 or absent(up{job="eddie-metrics"})', "1m", "2m", "critical"),
+    "Watchdog": ('sum(up{job="eddie-metrics"}) or vector(0)', "0s", "0s", "none"),
+}
+"""Window, bound, `for`, `keep_firing_for` and severity as promised; rule tests hold them only from one side."""
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_alert_has_the_numbers_that_were_promised(rule: dict[str, Any]) -> None:
+    """Each alert asks for what was promised, after the wait and with the severity that was: a typo would be a page."""
+    expression, waits, keeps, severity = PROMISED[rule["alert"]]
+    assert rule["expr"].strip().removeprefix("sum by (job) (") == expression
+    assert (rule["for"], rule["keep_firing_for"], rule["labels"]["severity"]) == (waits, keeps, severity)
+
+
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
 def test_alert_says_what_a_person_needs(rule: dict[str, Any]) -> None:
     """Each alert has its timings, a severity that is routed, words, a runbook heading and a panel."""

@@ -49,6 +49,20 @@ def test_commands_can_be_typed(name: str) -> None:
                 promql_parser.parse(word.removeprefix("query="))
 
 
+@pytest.mark.parametrize("typed", re.findall(r"`(curl [^`]*)`", TEXT))
+def test_commands_in_the_text_survive_any_shell(typed: str) -> None:
+    """A `?` or `*` outside quotes is a pattern to the shell: some look for a file of that name and refuse."""
+    assert not re.search(r"[?*]", re.sub(r"'[^']*'", "", typed))
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_joins_survive_a_container_described_twice(name: str) -> None:
+    """Two exporters that watch one engine describe each container twice: a join takes one, or all of it fails."""
+    for line in commands(name):
+        for joined in re.findall(r"group_left \([\w, ]*\) (.*)$", line):
+            assert joined.startswith("topk by (container_id) (1, ")
+
+
 @pytest.mark.parametrize("name", [name for name in ALERTS if name != "Watchdog"])
 def test_silence_names_its_own_alert(name: str) -> None:
     """The line to silence an alert is one the script accepts, and silences that alert and no other."""
