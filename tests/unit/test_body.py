@@ -18,11 +18,12 @@ def test_a_gzip_bomb_is_never_unpacked() -> None:
     bomb = gzip.compress(bytes(64 * LIMIT))
     tracemalloc.start()
     try:
-        with pytest.raises(RefusalError):
+        with pytest.raises(RefusalError) as refused:
             gunzip(bomb, LIMIT)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+    assert refused.value.status == 413
     assert peak < 8 * LIMIT
 
 

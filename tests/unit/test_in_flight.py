@@ -140,12 +140,21 @@ def test_a_finish_is_remembered_for_its_own_lease() -> None:
         assert value(collector, "agent_active_tasks", agent_id="a1") == 1
 
 
+def test_a_chunk_that_ends_without_its_start_moves_no_gauge() -> None:
+    """It counts as executed, and nothing goes below zero."""
+    collector = collector_at(Clock())
+    collector.record_chunk_execution(agent_id="a1", seconds=1, chunk_id="c1")
+    assert value(collector, "agent_tasks_executed_total", agent_id="a1") == 1
+    assert value(collector, "agent_active_tasks", agent_id="a1") is None
+    assert value(collector, "eddie_chunks_inflight") == 0
+
+
 def test_a_finish_without_its_start_counts_and_moves_no_gauge() -> None:
     """Neither the agent's own gauge nor that of its other work falls."""
     collector = collector_at(Clock())
     collector.record_task_finished(task_id="t1", agent_id="a1", stage="plan", seconds=1, outcome="success")
     assert value(collector, "agent_tasks_executed_total", agent_id="a1") == 1
-    assert not value(collector, "agent_active_tasks", agent_id="a1")
+    assert value(collector, "agent_active_tasks", agent_id="a1") is None
     collector.record_task_started(task_id="t2", agent_id="a1", stage="plan")
     collector.record_task_finished(task_id="t3", agent_id="a1", stage="plan", seconds=1, outcome="success")
     assert value(collector, "agent_active_tasks", agent_id="a1") == 1
