@@ -232,3 +232,13 @@ def test_what_the_watcher_sees_counts_also_after_the_clock_was_set_back() -> Non
     assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 2.0
     collector.record_docker_resource_allocation(container_id=FULL_ID, cpu_limit=4.0)
     assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 2.0
+
+
+def test_a_time_in_the_future_is_taken_as_now_and_blocks_no_later_report() -> None:
+    """A sender whose clock is ahead has the last word for a moment, not for as long as its clock is ahead."""
+    clock = Clock()
+    collector = collector_at(clock)
+    collector.record_docker_resource_allocation(container_id="box", cpu_limit=2.0, ts=START + 3600)
+    clock.now += 1
+    collector.record_docker_resource_allocation(container_id="box", cpu_limit=4.0)
+    assert value(collector, "docker_container_cpu_limit", container_id="box") == 4.0
