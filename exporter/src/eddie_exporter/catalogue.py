@@ -11,20 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from eddie_metrics.events import KINDS
+
 Kind = Literal["counter", "gauge", "histogram", "summary"]
 
-KINDS_OF_EVENT = (
-    "task-split",
-    "timeout",
-    "chunk-started",
-    "chunk-execution",
-    "merge-deduplication",
-    "docker-resource-allocation",
-    "task-started",
-    "task-finished",
-    "fallback-depth-exceeded",
-    "agent-hello",
-)
 MICRO = 1_000_000
 """Totals of seconds and dollars are kept as integers of a millionth: sums are exact in any order."""
 
@@ -146,7 +136,7 @@ CATALOGUE: tuple[Metric, ...] = (
         "counter",
         ("kind",),
         "Events that were counted, by kind.",
-        born={"kind": KINDS_OF_EVENT},
+        born={"kind": tuple(KINDS)},
     ),
     Metric(
         "eddie_events_rejected_total",
@@ -166,7 +156,7 @@ CATALOGUE: tuple[Metric, ...] = (
         "counter",
         ("kind",),
         "Events that had happened more than 5 minutes before they were sent.",
-        born={"kind": KINDS_OF_EVENT},
+        born={"kind": tuple(KINDS)},
     ),
     Metric("eddie_lost_batches_total", "counter", (), "Batches of events that their sender could not fill a gap with."),
     Metric(
