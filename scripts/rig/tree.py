@@ -9,6 +9,7 @@ from pathlib import Path
 
 import derive_timings
 from rig.programs import ROOT
+from stack.native_files import known_to
 
 PARTS = ("prometheus", "alertmanager", "grafana/provisioning")
 GRAFANA_TICK = 1  # seconds, with a factor
@@ -43,7 +44,5 @@ def address(tree: Path, ports: dict[str, int]) -> None:
 
 def for_older(tree: Path, version: tuple[int, int]) -> None:
     """Drop from prometheus.yml the lines that a Prometheus as old as ``version`` does not know."""
-    if version < (2, 43):
-        file = tree / "prometheus" / "prometheus.yml"
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        file.write_text("".join(line for line in lines if not line.rstrip().endswith("# from 2.43")), encoding="utf-8")
+    file = tree / "prometheus" / "prometheus.yml"
+    file.write_text(known_to(version, file.read_text(encoding="utf-8")), encoding="utf-8")

@@ -18,6 +18,8 @@ from stack.tools_model import parsed
 
 STOP_SECONDS, LOG_BYTES, LOG_FILES = 20, 10_000_000, 3
 """Until a service that does not end is killed; size and number of a service's old log files."""
+KNOWS_ALL = (2, 43)
+"""The first Prometheus that knows every line of prometheus.yml."""
 
 
 def write(ctx: Context, made: list[Service]) -> None:
@@ -40,13 +42,20 @@ def _prometheus(ctx: Context, place: Places, made: dict[str, Service]) -> None:
     (target / "local").symlink_to((ctx.root / "local").absolute())
     (target / "secrets").symlink_to(ctx.secrets.absolute() / "prometheus")
     file = target / "prometheus.yml"
-    if parsed(made["prometheus"].version) < (2, 43):
-        lines = (source / "prometheus.yml").read_text().splitlines(keepends=True)
-        file.write_text("".join(line for line in lines if not line.rstrip().endswith("# from 2.43")))
+    version = parsed(made["prometheus"].version)
+    if version < KNOWS_ALL:
+        file.write_text(known_to(version, (source / "prometheus.yml").read_text("utf-8")), "utf-8")
     else:
         file.symlink_to((source / "prometheus.yml").absolute())
     for name, address in targets(ctx, list(made)).items():
         (target / "targets" / f"{name}.json").write_text(json.dumps([{"targets": [address]}]) + "\n")
+
+
+def known_to(version: tuple[int, ...], text: str) -> str:
+    """Return prometheus.yml without the lines that a Prometheus as old as ``version`` does not know; they say so."""
+    if version >= KNOWS_ALL:
+        return text
+    return "".join(line for line in text.splitlines(keepends=True) if not line.rstrip().endswith("# from 2.43"))
 
 
 def targets(ctx: Context, names: list[str]) -> dict[str, str]:
