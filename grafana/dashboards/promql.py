@@ -78,8 +78,8 @@ def named_container(limit: str) -> str:
     """Give a container's ``limit`` its name and agent where the exporter knows them, and show it without where not.
 
     ``topk by (container_id) (1, …)`` takes one description when a container was described twice (two exporters, or an
-    image that changed): a join with two partners would fail the whole panel. Containers of no known agent stay visible
-    whatever agent is chosen.
+    image that changed): a join with two partners would fail the whole panel. A container that was never described stays
+    visible whatever agent is chosen; one described without an agent shows while all agents are.
     """
     info = f"topk by (container_id) (1, {selector('eddie_container_info', AGENT)})"
     anyone = f"count by (container_id) ({selector('eddie_container_info')})"
