@@ -12,9 +12,9 @@ import pytest
 from tests.support.alive import tell
 from tests.support.eventually import eventually
 from tests.support.grafanas import SHIPPED, Grafana, home_or_skip, launched, numbers, provisioning_with, running
-from tests.support.queries import Window, panel_queries
 from tests.support.stacks import native
 
+from eddie_board.queries import Window, panel_queries
 from rig.stack import Stack
 
 DASHBOARD = SHIPPED / "dashboards" / "eddie-distributed-fallback.json"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from tests.support.eventually import eventually
-from tests.support.queries import SCRAPE, rounded
 
+from eddie_board.queries import SCRAPE, rounded
 from fleet.web import ask
 from rig.asking import expect
 from rig.engine import Engine, free_port

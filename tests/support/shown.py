@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.support.programs import ROOT
-from tests.support.queries import Query, Window, panel_queries
 from tests.support.story import SHOWN, Shown
 
+from eddie_board.queries import Query, Window, panel_queries
 from fleet.web import ask
 from rig.asking import Asking
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import promql_parser
 import pytest
-from tests.support.queries import Window, panel_queries
 
 from dashboards import distributed_fallback, generate
 from dashboards.sdk import JSONEncoder, dashboard
+from eddie_board.queries import Window, panel_queries
 
 FILES = sorted((Path(__file__).parents[2] / "grafana" / "provisioning" / "dashboards").glob("*.json"))
 HOURS = Window(start=1_800_000_000, end=1_800_021_600)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.queries import Query, Window, panel_queries
+
+from eddie_board.queries import Query, Window, panel_queries
 
 END = 1_800_021_607
 

@@ -13,9 +13,9 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
-from tests.support.queries import Window, panel_queries
 
 import metrics_doc
+from eddie_board.queries import Window, panel_queries
 from eddie_exporter.catalogue import CATALOGUE
 from eddie_exporter.settings import Settings
 

@@ -1,0 +1,1 @@
+"""The board: the dashboards of this house drawn from Prometheus's answers where no Grafana can be had."""
