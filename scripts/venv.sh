@@ -2,6 +2,7 @@
 # Makes the virtual environment .venv from the locked requirements, or brings it to them; a second run does nothing.
 #
 #   scripts/venv.sh native   the exporter's needs and the supervisor of a stack without containers
+#   scripts/venv.sh board    the board's needs on top of that
 #   scripts/venv.sh dev      everything `make lint test` needs, the project itself included
 #
 # Index and proxy are the caller's (PIP_INDEX_URL, HTTP(S)_PROXY, SSL_CERT_FILE). Exit 1 with a sentence when it fails.
@@ -11,17 +12,21 @@ cd "$(dirname "$0")/.."
 which=${1:-}
 venv=${EDDIE_VENV:-.venv}
 locks=exporter/requirements
+native="$locks/server.txt $locks/native.txt exporter/pyproject.toml"
+board="$native board/requirements/board.txt board/pyproject.toml"
 
 die() { echo "venv.sh: $*" >&2; exit 1; }
 case $which in
-    native) locked="$locks/server.txt $locks/native.txt" ;;
-    dev) locked="$locks/server.txt $locks/native.txt $locks/dev.txt" ;;
-    *) die "expected native or dev, got '$which'" ;;
+    native) locked=$native files="$locks/native.txt" ;;
+    board) locked=$board files="$locks/native.txt board/requirements/board.txt" ;;
+    dev) locked="$board $locks/dev.txt" files="$locks/dev.txt" ;;
+    *) die "expected native, board or dev, got '$which'" ;;
 esac
 
-# dev contains native: the stamp of either is good for native as long as its own locks are the same.
+# What is installed contains what is named before it: its stamp is written too, and good as long as its locks are the same.
 # shellcheck disable=SC2086  # a list of file names
-stamp=$(cat $locked exporter/pyproject.toml | sha256sum | cut -d ' ' -f 1)
+stamp_of() { cat $1 | sha256sum | cut -d ' ' -f 1; }
+stamp=$(stamp_of "$locked")
 if [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.eddie-$which" 2>/dev/null)" = "$stamp" ]; then exit 0; fi
 
 python=''
@@ -50,14 +55,15 @@ else
     die "expected pip in the virtual environment or beside $python, got neither; install the package python3-venv"
 fi
 
-echo "venv.sh: installing $locks/$which.txt" >&2
-pip install --quiet --disable-pip-version-check --require-hashes -r "$locks/$which.txt" ||
+echo "venv.sh: installing $files" >&2
+# shellcheck disable=SC2046,SC2086  # lists of words
+pip install --quiet --disable-pip-version-check --require-hashes $(printf -- '-r %s ' $files) ||
     die "pip could not install the locked requirements, its words are above; is the package index reachable?"
+stamp_of "$native" >"$venv/.eddie-native"
 if [ "$which" = dev ]; then
     # Without build isolation: its build tool is in the lock, nothing unlocked is fetched.
-    pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable exporter ||
-        die "the project itself could not be installed from exporter/, pip's words are above"
-    # shellcheck disable=SC2086
-    cat $locks/server.txt $locks/native.txt exporter/pyproject.toml | sha256sum | cut -d ' ' -f 1 >"$venv/.eddie-native"
+    pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable exporter --editable board ||
+        die "the projects themselves could not be installed from exporter/ and board/, pip's words are above"
+    stamp_of "$board" >"$venv/.eddie-board"
 fi
 echo "$stamp" >"$venv/.eddie-$which"
