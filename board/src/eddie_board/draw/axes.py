@@ -14,8 +14,8 @@ from eddie_board.draw.fields import Field, Step
 FONT = "Inter, Roboto, system-ui, Helvetica, Arial, sans-serif"
 LABEL = {"fontSize": 12, "fontFamily": FONT, **TEXT.option()}
 RULE = {"show": True, "lineStyle": {"width": 1, **GRID.option()}}
-_TICKS = 6
-"""A power-of-two axis has at most so many steps; 30 pixels each in a panel of Grafana's usual height."""
+_TICKS = 6.5
+"""An axis has at most so many steps: 30 pixels each in a panel of the usual height, as in Grafana."""
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ def axis(scale: Scale, *, ruled: bool) -> dict[str, Any]:
         "position": "right" if scale.right else "left",
         "name": str(custom.get("axisLabel") or ""),
         "nameLocation": "middle",
-        "nameRotate": 90,
+        "nameRotate": -90 if scale.right else 90,
         "nameTextStyle": LABEL,
         "axisLabel": {**LABEL, "hideOverlap": True, ":formatter": call("tick", shown.unit.spec(shown.decimals))},
         "axisLine": {"show": False},
@@ -104,33 +104,45 @@ def axis(scale: Scale, *, ruled: bool) -> dict[str, Any]:
 
 def _end(scale: Scale) -> dict[str, Any]:
     shown, custom = scale.field, scale.field.custom
-    return {
+    end = {
         "min": shown.minimum,
         "max": shown.maximum,
         "softMin": _number(custom.get("axisSoftMin")),
         "softMax": _number(custom.get("axisSoftMax")),
         "centred": bool(custom.get("axisCenteredZero")),
         "whole": shown.decimals == 0,
-        "step": _binary_step(scale) if shown.unit.binary else None,
     }
+    return end | {"step": _step(scale, end)}
 
 
-def _binary_step(scale: Scale) -> float:
-    custom, shown = scale.field.custom, scale.field
-    low = min(scale.low, _number(custom.get("axisSoftMin")) or 0) if scale.low < math.inf else 0.0
-    high = max(scale.high, _number(custom.get("axisSoftMax")) or 0) if scale.high > -math.inf else 1.0
-    span = (shown.maximum if shown.maximum is not None else high) - (
-        shown.minimum if shown.minimum is not None else low
-    )
-    return float(2 ** max(0, math.ceil(math.log2(span / _TICKS)))) if span > 0 else 1.0
+def _step(scale: Scale, end: Mapping[str, Any]) -> float:
+    # Of what is drawn now; where a reader hides series, draw.js narrows the ends and this step may be too wide.
+    low, high = (scale.low, scale.high) if scale.low <= scale.high else (0.0, 1.0)
+    low = min(low, 0.0 if end["softMin"] is None and low >= 0 else _first(end["softMin"], low))
+    high = max(high, _first(end["softMax"], high))
+    span = _first(end["max"], high) - _first(end["min"], low)
+    raw = (span if span > 0 else abs(high) or 1.0) / _TICKS
+    if scale.field.unit.binary:
+        return float(2 ** max(0, math.ceil(math.log2(raw))))
+    power = 10.0 ** math.floor(math.log10(raw))
+    steps = (1, 2, 5, 10) if end["whole"] else (1, 2, 2.5, 5, 10)
+    step = next((each * power for each in steps if each * power >= raw * (1 - 1e-9)), 10 * power)
+    return max(1.0, step) if end["whole"] else float(f"{step:.12g}")
+
+
+def _first(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
 
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def time_axis(start: float, end: float) -> dict[str, Any]:
-    """Give the time axis from ``start`` to ``end`` (seconds); its labels are in the viewer's own time."""
+def time_axis(start: float, end: float, columns: int) -> dict[str, Any]:
+    """Give the time axis from ``start`` to ``end`` (seconds) of a panel that is ``columns`` of 24 wide.
+
+    Its labels are in the viewer's own time.
+    """
     return {
         "type": "time",
         "min": round(start * 1000),
@@ -139,7 +151,7 @@ def time_axis(start: float, end: float) -> dict[str, Any]:
         "axisLine": {**RULE, "onZero": False},
         "axisTick": {**RULE, "length": 4},
         "splitLine": RULE,
-        "splitNumber": 6,
+        "splitNumber": max(2, columns // 2),
     }
 
 

@@ -1,4 +1,4 @@
-"""Station "draw": the samples as columns for ECharts: series of one grid of times share it, and no number is changed."""
+"""Station "draw": the samples as columns for ECharts; series of one grid of times share it, no number is changed."""
 
 from __future__ import annotations
 

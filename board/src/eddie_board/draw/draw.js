@@ -95,15 +95,11 @@ window.eddieDraw = (() => {
     low = end.min ?? low;
     high = end.max ?? high;
     if (high <= low) high = low + (end.whole ? 1 : Math.abs(low) || 1);
-    const step = end.step ?? round((high - low) / 5, end.whole);
+    // What is left when series are hidden may be far less than a step of all of them.
+    const step = high - low >= end.step ? end.step : (high - low) / 2;
     const under = Math.floor(low / step + 1e-9) * step;
     const over = Math.ceil(high / step - 1e-9) * step;
     return [end.min ?? Number(under.toPrecision(12)), end.max ?? Number(over.toPrecision(12))];
-  };
-  const round = (raw, whole) => {
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].find((each) => each * power >= raw * 0.8) * power;
-    return whole ? Math.max(1, step) : step;
   };
 
   // The tooltip: elements and text, never markup.
@@ -153,7 +149,7 @@ window.eddieDraw = (() => {
     value: (unit) => (value) => said(unit, value),
     low: (end) => (shown) => fit(end, shown)[0],
     high: (end) => (shown) => fit(end, shown)[1],
-    time: (seconds) => (value) => moment(value, seconds <= 900 ? "second" : seconds <= 86400 ? "minute" : seconds <= 172800 ? "both" : new Date(value).getHours() ? "both" : "day"),
+    time: (seconds) => (value) => moment(value, seconds <= 300 ? "second" : seconds <= 86400 ? "minute" : seconds <= 172800 ? "both" : new Date(value).getHours() ? "both" : "day"),
     dot: (row) => (value) => (value?.[row] ? "circle" : "none"),
     tooltip,
   };

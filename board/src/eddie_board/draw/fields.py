@@ -169,10 +169,11 @@ def _compared(options: Mapping[str, Any], series: Series) -> bool:
     value, other = reduced(str(options.get("reducer")), series.values), _number(options.get("value"), None)
     if value is None or other is None:
         return False
-    return {
+    found: dict[str, bool] = {
         "gte": value >= other, "gt": value > other, "lte": value <= other, "lt": value < other,
         "eq": value == other, "neq": value != other,
-    }.get(str(options.get("op")), False)  # fmt: skip
+    }  # fmt: skip
+    return found.get(str(options.get("op")), False)
 
 
 def _result(mapping: Mapping[str, Any], value: float | None) -> Mapping[str, Any] | None:

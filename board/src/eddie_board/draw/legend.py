@@ -64,5 +64,6 @@ def ordered(rows: Sequence[LegendRow], columns: Sequence[str], options: Mapping[
     if by in columns:
         at = list(columns).index(by)
         worst = -math.inf if down else math.inf
-        return tuple(sorted(rows, key=lambda row: worst if row.numbers[at] is None else row.numbers[at], reverse=down))
+        pairs = [(worst if (number := row.numbers[at]) is None else number, row) for row in rows]
+        return tuple(row for _, row in sorted(pairs, key=lambda pair: pair[0], reverse=down))
     return tuple(sorted(rows, key=lambda row: row.name.casefold(), reverse=down)) if by == "Name" else tuple(rows)

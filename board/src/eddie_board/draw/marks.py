@@ -19,7 +19,7 @@ def holder(marks: Sequence[Mark]) -> dict[str, Any]:
     lines, areas = [], []
     for mark in marks:
         colour = ink(mark.colour).option()
-        style = {"type": "dashed", "width": 1, **colour}
+        style = {"type": [4, 4], "width": 2, **colour}
         ends = (mark.start, mark.end) if mark.end > mark.start else (mark.start,)
         lines += [{"xAxis": round(end * 1000), "lineStyle": style} for end in ends]
         if mark.end > mark.start:

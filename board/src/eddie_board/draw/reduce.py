@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -25,7 +26,7 @@ def _variance(values: Sequence[float]) -> float:
 
 def _delta(values: Sequence[float]) -> float:
     # A counter's growth: a fall is a start from nought.
-    pairs = zip(values, values[1:], strict=False)
+    pairs = itertools.pairwise(values)
     return sum(after - before if after >= before else after for before, after in pairs)
 
 
@@ -47,8 +48,9 @@ _OF_NUMBERS: dict[str, Callable[[Sequence[float]], float]] = {
 
 
 def reduced(name: str, values: Sequence[float | None]) -> float | None:
-    """Reduce ``values`` as Grafana's reducer ``name`` does, None where nothing is left; samples that are no number
-    count as none. An unknown reducer is the last value.
+    """Reduce ``values`` as Grafana's reducer ``name`` does; an unknown one is the last value.
+
+    Samples that are NaN count as none. None where nothing is left.
     """
     numbers = [value for value in values if value is not None and not math.isnan(value)]
     if name == "count":

@@ -1,9 +1,9 @@
-"""Station "draw": the time series panel as a chart: lines, areas, bars and steps, stacked or not, as Grafana has them."""
+"""Station "draw": the time series panel as a chart: lines, areas, bars and steps, stacked or not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from eddie_board.dashboard import Panel
@@ -20,8 +20,8 @@ from eddie_board.queries import Window
 from eddie_board.shared import Answer
 
 _STEPS = {"stepBefore": "start", "stepAfter": "end"}
-_SPACE = 8.0
-"""Pixels between points from which on all of them are shown, where the panel leaves it to the program."""
+_SPACE = 10.0
+"""Pixels between samples from which on each has its point, where the panel leaves it to the program."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,6 @@ class Line:
     axis: int
     values: list[float | None]
     stack: str = ""
-    option: dict[str, Any] = field(default_factory=dict)
 
 
 def chart(panel: Panel, answer: Answer, window: Window) -> Chart:
@@ -44,9 +43,8 @@ def chart(panel: Panel, answer: Answer, window: Window) -> Chart:
     lines = _lines(panel, answer.series, scales)
     _percentages(lines)
     _reach(lines, scales)
-    width = panel.w / 24 * 1250 - 70
-    for line in lines:
-        line.option = _drawn(line, columns, width)
+    sparse = _sparse(panel, lines)
+    drawn = [_drawn(line, columns, sparse=sparse) for line in lines]
     helpers = _helpers(scales, marks.holder(answer.marks))
     marked = marks.titles(answer.marks, lines[0].series.times if lines else (), columns)
     names = legend.calculations(panel.options)
@@ -58,10 +56,10 @@ def chart(panel: Panel, answer: Answer, window: Window) -> Chart:
         "textStyle": {"fontFamily": "Inter, Roboto, system-ui, Helvetica, Arial, sans-serif"},
         "legend": {"show": False},
         "grid": {"left": 6, "right": 6, "top": 10, "bottom": 4, "outerBoundsMode": "same", "outerBoundsContain": "all"},
-        "xAxis": time_axis(window.start, window.end),
+        "xAxis": time_axis(window.start, window.end, panel.w),
         "yAxis": scales.options(),
         "dataset": columns.datasets,
-        "series": [line.option for line in lines] + helpers + [marked],
+        "series": drawn + helpers + [marked],
         "tooltip": tooltip.over_time(panel.options, told, marks=len(lines) + len(helpers)),
     }
     return Chart(
@@ -131,7 +129,13 @@ def _reach(lines: Sequence[Line], scales: Scales) -> None:
         scales.rows[line.axis].reach(totals[line.stack])
 
 
-def _drawn(line: Line, columns: Columns, width: float) -> dict[str, Any]:
+def _sparse(panel: Panel, lines: Sequence[Line]) -> bool:
+    # In a window of a usual width; the samples of all queries count, as they do in Grafana.
+    width = panel.w / 24 * 1250 - 70
+    return len(set().union(*(line.series.times for line in lines))) * _SPACE <= width
+
+
+def _drawn(line: Line, columns: Columns, *, sparse: bool) -> dict[str, Any]:
     custom = line.field.custom
     style = custom.get("drawStyle") or "line"
     times, values = line.series.times, line.values
@@ -155,7 +159,7 @@ def _drawn(line: Line, columns: Columns, width: float) -> dict[str, Any]:
     }
     if style == "bars":
         return option | _bars(line)
-    return option | _curve(line) | _points(line, columns, (times, values), width)
+    return option | _curve(line) | _points(line, columns, (times, values), sparse=sparse)
 
 
 def _bars(line: Line) -> dict[str, Any]:
@@ -193,13 +197,13 @@ def _curve(line: Line) -> dict[str, Any]:
 
 
 def _points(
-    line: Line, columns: Columns, samples: tuple[tuple[float, ...], list[float | None]], width: float
+    line: Line, columns: Columns, samples: tuple[tuple[float, ...], list[float | None]], *, sparse: bool
 ) -> dict[str, Any]:
     custom = line.field.custom
     mode = "always" if custom.get("drawStyle") == "points" else custom.get("showPoints") or "auto"
     size = max(_number(custom.get("pointSize"), 5), _number(custom.get("lineWidth"), 1))
     times, values = samples
-    if mode == "always" or (mode == "auto" and len(times) * _SPACE <= width):
+    if mode == "always" or (mode == "auto" and sparse):
         return {"showSymbol": True, "showAllSymbol": True, "symbol": "circle", "symbolSize": size}
     alone = lonely(values) if mode == "auto" else None
     if alone is None:

@@ -6,8 +6,8 @@ from math import inf
 
 
 def _table(text: str) -> dict[str, str]:
-    pairs = (each.strip().split("=", 1) for each in text.split("|"))
-    return {name: rest for name, rest in pairs}
+    pairs = (each.strip().partition("=") for each in text.split("|"))
+    return {name: rest for name, _, rest in pairs}
 
 
 def _prefixed(text: str) -> dict[str, tuple[str, int]]:

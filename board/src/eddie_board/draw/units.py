@@ -19,6 +19,7 @@ from eddie_board.draw.unit_table import AFTER, COUNTS, IEC, LADDERS, MONEY, SHOR
 _PREFIXES = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 _BOOLEAN = {"bool": ("True", "False"), "bool_yes_no": ("Yes", "No"), "bool_on_off": ("On", "Off")}
+_THOUSANDS = ("", "K", "M", "B", "T")
 _PLAIN = ("", "none", "string", "locale", "hex", "hex0x", "sci")
 _TIMES = ("dateTimeAsIso", "dateTimeAsUS", "dateTimeAsLocal", "dateTimeAsSystem", "dateTimeFromNow")
 _SPANS = {"dthms": ("clock", 1.0), "dtdhms": ("dayclock", 1.0), "clocks": ("dayclock", 1.0)} | {
@@ -165,56 +166,62 @@ def unit(name: str) -> Unit:
 
 
 def _listed(name: str) -> Unit | None:
+    found: Unit | None = None
     if name in _PLAIN:
-        return Unit()
-    if name == "percentunit":
-        return Unit(rungs=((math.inf, 1.0, "%", "%"),), factor=100.0)
-    if name == "short":
-        return Unit(rungs=_scaled(1000.0, SHORT))
-    if name in AFTER:
-        return _behind(AFTER[name])
-    if name in LADDERS:
-        return Unit(rungs=tuple((below, by, one, one + more) for below, by, one, more in LADDERS[name]))
-    if name in SI:
-        return _si(*SI[name])
-    if name in IEC:
+        found = Unit()
+    elif name in LADDERS:
+        found = Unit(rungs=tuple((below, by, one, one + more) for below, by, one, more in LADDERS[name]))
+    elif name in SI:
+        found = _si(*SI[name])
+    elif name in IEC:
         text, offset = IEC[name]
-        words = tuple(f" {prefix}{text}" for prefix in _BINARY)
-        return Unit(rungs=_scaled(1024.0, words, offset), binary=True)
-    if name in COUNTS:
-        return _count(COUNTS[name])
-    if name in MONEY:
+        found = Unit(rungs=_scaled(1024.0, tuple(f" {prefix}{text}" for prefix in _BINARY), offset), binary=True)
+    elif name in COUNTS:
+        found = _count(COUNTS[name])
+    elif name in MONEY:
         before, behind = MONEY[name]
-        return Unit(rungs=_scaled(1000.0, tuple(each + behind for each in ("", "K", "M", "B", "T"))), prefix=before)
-    if name in _BOOLEAN:
-        return Unit(kind="bool", words=_BOOLEAN[name])
-    if name in _SPANS:
+        found = Unit(rungs=_scaled(1000.0, tuple(each + behind for each in _THOUSANDS)), prefix=before)
+    elif name in AFTER:
+        found = _behind(AFTER[name])
+    return found or _named(name)
+
+
+def _named(name: str) -> Unit | None:
+    found: Unit | None = None
+    if name == "percentunit":
+        found = Unit(rungs=((math.inf, 1.0, "%", "%"),), factor=100.0)
+    elif name == "short":
+        found = Unit(rungs=_scaled(1000.0, SHORT))
+    elif name in _BOOLEAN:
+        found = Unit(kind="bool", words=_BOOLEAN[name])
+    elif name in _SPANS:
         kind, factor = _SPANS[name]
-        return Unit(kind=kind, factor=factor)
-    if name.startswith(_TIMES):
-        return Unit(kind="time")
-    return None
+        found = Unit(kind=kind, factor=factor)
+    elif name.startswith(_TIMES):
+        found = Unit(kind="time")
+    return found
 
 
 def _count(text: str) -> Unit:
-    return Unit(rungs=_scaled(1000.0, tuple(f"{each} {text}" for each in ("", "K", "M", "B", "T"))))
+    return Unit(rungs=_scaled(1000.0, tuple(f"{each} {text}" for each in _THOUSANDS)))
 
 
 def _written(key: str, rest: str) -> Unit | None:
+    found: Unit | None = None
     if key == "suffix":
-        return _behind(f" {rest}" if rest else "")
-    if key == "prefix":
-        return Unit(prefix=rest)
-    if key == "si":
-        offset = _PREFIXES.index(rest[:1]) - 5 if rest[:1] in _PREFIXES and rest[:1] else 0
-        return _si(rest[1:] if offset else rest, offset)
-    if key == "count":
-        return _count(rest)
-    if key == "currency":
-        return Unit(rungs=_scaled(1000.0, ("", "K", "M", "B", "T")), prefix=rest.removeprefix("financial:"))
-    if key == "time":
-        return Unit(kind="time")
-    if key == "bool":
+        found = _behind(f" {rest}" if rest else "")
+    elif key == "prefix":
+        found = Unit(prefix=rest)
+    elif key == "si":
+        offset = _PREFIXES.index(rest[0]) - 5 if rest[:1] in _PREFIXES[:5] + _PREFIXES[6:] else 0
+        found = _si(rest[1:] if offset else rest, offset)
+    elif key == "count":
+        found = _count(rest)
+    elif key == "currency":
+        found = Unit(rungs=_scaled(1000.0, _THOUSANDS), prefix=rest.removeprefix("financial:"))
+    elif key == "time":
+        found = Unit(kind="time")
+    elif key == "bool":
         yes, _, no = rest.partition("/")
-        return Unit(kind="bool", words=(yes, no or "-"))
-    return None
+        found = Unit(kind="bool", words=(yes, no or "-"))
+    return found
