@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eddie_board.dashboard import Panel
-from eddie_board.draw import timeseries
+from eddie_board.draw import bars, gauge, stat, table, timeseries
 from eddie_board.draw.model import Drawing, Unknown
 from eddie_board.queries import Window
 from eddie_board.shared import Answer
@@ -17,6 +17,12 @@ SCRIPT = Path(__file__).parent / "draw.js"
 _DRAWN: dict[str, Callable[[Panel, Answer, Window], Drawing]] = {
     "timeseries": timeseries.chart,
     "graph": timeseries.chart,
+    "stat": stat.tiles,
+    "singlestat": stat.tiles,
+    "gauge": gauge.chart,
+    "bargauge": bars.bar_gauge,
+    "barchart": bars.bar_chart,
+    "table": table.table,
 }
 
 

@@ -121,7 +121,7 @@ def _step(scale: Scale, end: Mapping[str, Any]) -> float:
     low = min(low, 0.0 if end["softMin"] is None and low >= 0 else _first(end["softMin"], low))
     high = max(high, _first(end["softMax"], high))
     span = _first(end["max"], high) - _first(end["min"], low)
-    raw = (span if span > 0 else abs(high) or 1.0) / _TICKS
+    raw = min((span if span > 0 else abs(high) or 1.0), 1e300) / _TICKS
     if scale.field.unit.binary:
         return float(2 ** max(0, math.ceil(math.log2(raw))))
     power = 10.0 ** math.floor(math.log10(raw))

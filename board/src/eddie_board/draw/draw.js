@@ -113,7 +113,9 @@ window.eddieDraw = (() => {
   const line = (box, colour, name, value) => {
     const row = element(box, { display: "flex", alignItems: "center", gap: "8px", lineHeight: "20px" });
     element(row, { background: colour, width: "14px", height: "4px", borderRadius: "2px", flex: "none" });
-    element(row, { flex: "1", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }, name);
+    const words = { flex: "1", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", unicodeBidi: "isolate" };
+    // The same name twice is told apart by characters of no width, which nobody needs to copy.
+    element(row, words, String(name).replace(/\u200b+$/, ""));
     element(row, { fontWeight: "500", paddingLeft: "12px", flex: "none" }, value);
   };
   const colourOf = (found) => (typeof found.color === "string" ? found.color : "gray");
@@ -133,14 +135,65 @@ window.eddieDraw = (() => {
     const all = [found].flat();
     const box = element(null, { maxHeight: `${spec.height}px`, maxWidth: "min(90vw, 480px)", overflowY: "auto" });
     const at = all[0]?.axisValue;
-    element(box, { fontWeight: "500", paddingBottom: "4px" }, spec.named ? String(all[0]?.name ?? "") : moment(at));
+    element(box, { fontWeight: "500", paddingBottom: "4px" }, moment(at));
     for (const [colour, name, , text] of rows(spec, found)) line(box, colour, name, text);
     for (const each of all.filter((one) => one.seriesIndex === spec.marks)) {
-      const title = each.value?.[each.encode?.tooltip?.[0]];
+      const title = each.value?.[each.encode.y[0] + 1];
       if (title) line(box, colourOf(each), title, "");
     }
     return box;
   };
+
+  const named = (units, of) => (found) => {
+    const [bar] = [found].flat();
+    const box = element(null, { maxWidth: "min(90vw, 480px)" });
+    line(box, colourOf(bar), bar.name, said(units[of[bar.dataIndex]], bar.value));
+    return box;
+  };
+
+  // Where the tooltip stands: beside the pointer and inside the window. What is given is the pointer within the chart.
+  let pointer = null;
+  const place = ([x, y], _found, _box, _item, size) => {
+    if (!pointer) return [x + 14, y + 14];
+    const [left, top] = [pointer.clientX - x, pointer.clientY - y];
+    const beside = (at, length, room) => Math.max(8, at + 14 + length > room - 8 ? at - 14 - length : at + 14);
+    const [width, height] = size.contentSize;
+    return [beside(pointer.clientX, width, innerWidth) - left, beside(pointer.clientY, height, innerHeight) - top];
+  };
+
+  // The crosshair of all charts inside one element with data-crosshair moves together, the tooltip stays where it is.
+  const CHARTS = ".nicegui-echart";
+  let library = null;
+  let wanted = false;
+  const follow = () => {
+    wanted = false;
+    const own = pointer.target instanceof Element ? pointer.target.closest(CHARTS) : null;
+    const group = own?.closest("[data-crosshair]");
+    const chart = own && library.getInstanceByDom(own);
+    const inside = group && chart?.containPixel?.("grid", [pointer.clientX - own.getBoundingClientRect().left, 20]);
+    const at = inside ? chart.convertFromPixel({ xAxisIndex: 0 }, pointer.clientX - own.getBoundingClientRect().left) : null;
+    for (const other of (group ?? document).querySelectorAll(group ? CHARTS : `[data-crosshair] ${CHARTS}`)) {
+      const beside = other === own ? null : library.getInstanceByDom(other);
+      const x = at === null ? NaN : beside?.convertToPixel({ xAxisIndex: 0 }, at);
+      const here = Number.isFinite(x) ? { currTrigger: "mousemove", x, y: 20 } : { currTrigger: "leave" };
+      // Taking over the dispatch keeps the line, and leaves out the tooltip and the points.
+      beside?.dispatchAction({ type: "updateAxisPointer", ...here, dispatchAction: () => {} }, { silent: true });
+    }
+  };
+  document.addEventListener(
+    "pointermove",
+    (event) => {
+      pointer = event;
+      if (wanted || !document.querySelector("[data-crosshair]")) return;
+      wanted = true;
+      // The page's own copy of the library, by the name NiceGUI gives it.
+      import("nicegui-echart").then((loaded) => {
+        library = loaded.echarts;
+        requestAnimationFrame(follow);
+      });
+    },
+    { capture: true, passive: true },
+  );
 
   return {
     pick,
@@ -151,6 +204,9 @@ window.eddieDraw = (() => {
     high: (end) => (shown) => fit(end, shown)[1],
     time: (seconds) => (value) => moment(value, seconds <= 300 ? "second" : seconds <= 86400 ? "minute" : seconds <= 172800 ? "both" : new Date(value).getHours() ? "both" : "day"),
     dot: (row) => (value) => (value?.[row] ? "circle" : "none"),
+    bar: (units, of) => (bar) => said(units[of[bar.dataIndex]], bar.value),
     tooltip,
+    named,
+    place,
   };
 })();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-Name = Literal["tick", "value", "low", "high", "time", "tooltip", "dot"]
+Name = Literal["tick", "value", "low", "high", "time", "tooltip", "dot", "bar", "named"]
 
 
 def call(name: Name, *arguments: Any) -> str:

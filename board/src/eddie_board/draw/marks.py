@@ -46,7 +46,8 @@ def titles(marks: Sequence[Mark], times: tuple[float, ...], columns: Columns) ->
         for at in range(first, last):
             row[at] = title if row[at] is None else f"{row[at]} · {title}"
     dataset, heights = columns.put(times, [None] * len(times))
-    _, words = columns.put(times, row)
-    encode = {"x": 0, "y": heights, "tooltip": words}
+    # draw.js finds the titles in the row after the (empty) heights.
+    columns.put(times, row)
+    encode = {"x": 0, "y": heights}
     place = {"datasetIndex": dataset, "seriesLayoutBy": "row", "encode": encode}
     return {**base, **place, "itemStyle": ink(marks[0].colour).option()}

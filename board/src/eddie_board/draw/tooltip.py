@@ -19,9 +19,8 @@ def frame() -> dict[str, Any]:
     return {
         "appendTo": "body",
         "className": "eddie-tooltip",
-        "enterable": True,
         "transitionDuration": 0,
-        "hideDelay": 60,
+        ":position": "eddieDraw.place",
         "padding": [8, 10],
         "borderWidth": 1,
         **GROUND.option("backgroundColor"),
@@ -54,7 +53,6 @@ def over_time(options: Mapping[str, Any], told: Sequence[Field | None], marks: i
         "hideZeros": bool(asked.get("hideZeros")),
         "height": asked.get("maxHeight") if isinstance(asked.get("maxHeight"), int) else 400,
         "marks": marks,
-        "named": False,
     }
     pointer = {"type": "line", "snap": False, "animation": False, "label": {"show": False}}
     return {
