@@ -1,0 +1,174 @@
+"""Top of the page: is the chain alive, are the objectives met, what fires? Looked at once a scrape for all viewers.
+
+Whatever is away is said and nothing of it is called good: a value that cannot be asked for keeps its last number with
+its age and loses its judgement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+from eddie_board import alerts, links
+from eddie_board.alertmanager import Told
+from eddie_board.errors import SourceFault
+from eddie_board.links import Link, Sighting
+from eddie_board.objectives import Indicator, indicators
+
+Judgement = Literal["met", "broken", "none", "unsure"]
+
+
+class Alertmanager(Protocol):
+    """Who answers for alerts."""
+
+    async def ask(self) -> Told:
+        """Answer what it knows now. Raises SourceFault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One indicator now: ``none`` is an hour without data, ``unsure`` a number nobody vouches for any more.
+
+    ``at`` is when the number was asked for, in seconds since the epoch; ``why`` says why it is unsure.
+    """
+
+    indicator: Indicator
+    value: float | None
+    judgement: Judgement
+    at: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """What fires, who said so (empty: nobody ever did), when, and what was wrong with those who did not answer.
+
+    ``page`` says whether Alertmanager has a page of its own, where a silence can be made.
+    """
+
+    firing: alerts.Firing = alerts.Firing()
+    source: Literal["", "Alertmanager", "Prometheus"] = ""
+    at: float = 0.0
+    fault: str = ""
+    page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """The top of the page at ``at``, seconds since the epoch."""
+
+    at: float
+    links: tuple[Link, ...]
+    tiles: tuple[Tile, ...]
+    alerts: Alerts
+
+
+class Chain:
+    """Looks at the chain at most once in ``seconds``; ``dashboards`` answers the JSON whose objectives are shown."""
+
+    def __init__(
+        self,
+        prometheus: links.Asked,
+        alertmanager: Alertmanager,
+        dashboards: Callable[[], Iterable[Mapping[str, Any]]],
+        seconds: float,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take who is asked; nothing is asked before the first viewer comes."""
+        self._prometheus = prometheus
+        self._alertmanager = alertmanager
+        self._dashboards = dashboards
+        self._seconds = seconds
+        self._clock = clock
+        self._watch = links.Watch(clock())
+        self._lock = asyncio.Lock()
+        self._due = 0.0
+        self._state = ChainState(clock(), (), (), Alerts())
+
+    async def state(self) -> ChainState:
+        """Answer how things are, at most one scrape old; never raises for what is away."""
+        async with self._lock:
+            if time.monotonic() >= self._due:
+                self._state = await self._look()
+                self._due = time.monotonic() + self._seconds
+            return self._state
+
+    async def _look(self) -> ChainState:
+        now = self._clock()
+        shown = list(self._dashboards())
+        told, sighting = await asyncio.gather(self._told(), links.sighted(self._prometheus, now, self._seconds))
+        known = indicators(shown)
+        return ChainState(
+            at=now,
+            links=self._watch.judge(now, sighting, told),
+            tiles=await self._tiles(known, now, sighting),
+            alerts=await self._alerts({str(one.get("uid")) for one in shown}, now, told),
+        )
+
+    async def _told(self) -> Told | SourceFault:
+        try:
+            return await self._alertmanager.ask()
+        except SourceFault as error:
+            return error
+
+    # Indicators
+
+    async def _tiles(
+        self, known: tuple[Indicator, ...], now: float, sighting: Sighting | SourceFault
+    ) -> tuple[Tile, ...]:
+        if isinstance(sighting, SourceFault):
+            return tuple(self._last(one, str(sighting)) for one in known)
+        tiles = _counts_of_nothing(await asyncio.gather(*(self._tile(one, now) for one in known)))
+        return tiles if sighting.exporters.well else tuple(map(_not_vouched_for, tiles))
+
+    async def _tile(self, indicator: Indicator, now: float) -> Tile:
+        try:
+            found = await links.value(self._prometheus, indicator.expression, now)
+        except SourceFault as fault:
+            return self._last(indicator, str(fault))
+        return Tile(indicator, found, _judged(indicator, found), now)
+
+    def _last(self, indicator: Indicator, why: str) -> Tile:
+        kept = next((one for one in self._state.tiles if one.indicator.metric == indicator.metric), None)
+        if kept is None:
+            return Tile(indicator, None, "unsure", 0.0, why)
+        return replace(kept, indicator=indicator, judgement="unsure", why=why)
+
+    # Alerts
+
+    async def _alerts(self, dashboards: set[str], now: float, told: Told | SourceFault) -> Alerts:
+        fault = ""
+        if isinstance(told, Told):
+            try:
+                return Alerts(alerts.from_alertmanager(told.alerts, dashboards), "Alertmanager", now, "", told.page)
+            except ValueError as error:
+                fault = f"Alertmanager's answer could not be read: {error}"
+        else:
+            fault = str(told)
+        last = self._state.alerts
+        try:
+            firing = alerts.from_prometheus(await self._prometheus.get("alerts"), dashboards)
+        except (SourceFault, ValueError) as error:
+            return replace(last, fault=f"{fault}; {error}")
+        return Alerts(firing, "Prometheus", now, fault, last.page)
+
+
+def _judged(indicator: Indicator, value: float | None) -> Judgement:
+    return "none" if value is None else "met" if indicator.met(value) else "broken"
+
+
+def _counts_of_nothing(tiles: Iterable[Tile]) -> tuple[Tile, ...]:
+    """Take the praise from a zero that stands alone: where nothing ran, that nothing timed out is no success."""
+    found = tuple(tiles)
+    if any(one.value is not None and one.value != 0 for one in found):
+        return found
+    return tuple(replace(one, judgement="none") if one.judgement == "met" else one for one in found)
+
+
+def _not_vouched_for(tile: Tile) -> Tile:
+    why = "not every exporter answers: this is what was counted before"
+    return replace(tile, judgement="unsure", why=why) if tile.judgement == "met" else tile
