@@ -1,0 +1,1087 @@
+#!/usr/bin/env python3
+"""Station "panel", in a Grafana that somebody already runs: puts dashboards, data source and alerts there, and takes them away.
+
+It reads the committed dashboard and rule JSON (grafana/provisioning), so no expression stands here. Nothing that is not
+ours is changed: ours is what carries a uid of this script *and* its mark (docs/decisions/0006). One file, standard
+library only, because it is copied to and run on machines that have nothing else; that is why it is long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import copy
+import difflib
+import hashlib
+import json
+import os
+import re
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FILES = Path(__file__).resolve().parent.parent / "grafana" / "provisioning"
+DONE, USAGE, DRIFT, DENIED, TAKEN, REFUSED, UNVERIFIED = 0, 2, 3, 4, 5, 6, 7
+RUN_WITH = ("12.2",)
+"""Versions of Grafana this script was run against; any other is worth a line of warning."""
+FOLDER_UID = "eddie-metrics"
+TAG = "eddie:"
+"""A dashboard is ours while it has this tag with the name of an environment that uses it."""
+MARK = "installed_by"
+"""A rule is ours while it has this annotation; it names the environment."""
+TRANSIENT = {429, 500, 502, 503, 504}
+TRIES = 4
+LONGEST_WAIT = 30.0
+"""Seconds: a longer Retry-After is not waited for."""
+ROLES = {
+    "datasources:create": "Admin",
+    "datasources:read": "Admin",
+    "datasources:write": "Admin",
+    "datasources:delete": "Admin",
+}
+"""The basic role that has a permission, where it is not Editor."""
+
+Json = dict[str, Any]
+
+
+class SetupError(Exception):
+    """What ends the run: ``code`` is the exit status, the words say what was expected, got, and what to do."""
+
+    def __init__(self, words: str, code: int) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+class TransientError(SetupError):
+    """Worth another try: nothing answered, or something asked to come back later (``after`` seconds)."""
+
+    def __init__(self, words: str, after: float = 0.0) -> None:
+        super().__init__(words, REFUSED)
+        self.after = after
+
+
+class AnswerError(SetupError):
+    """An answer with a status that means no; ``status`` is HTTP's."""
+
+    def __init__(self, words: str, code: int, status: int) -> None:
+        super().__init__(words, code)
+        self.status = status
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Api:
+    """One HTTP API: adds credentials, tries again where that makes sense, and turns every fault into one line."""
+
+    url: str
+    name: str
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout: float = 10.0
+    tls: ssl.SSLContext | None = None
+    pause: Callable[[float], None] = time.sleep
+
+    def ask(self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
+        """Return the JSON of an answer, None of an empty one. A POST that may have been carried out is not sent again."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._once(method, path, body, headers or {})
+            except TransientError as error:
+                answered = error.after > 0
+                if attempt == TRIES or (method == "POST" and not answered) or error.after > LONGEST_WAIT:
+                    raise
+                self.pause(error.after or 0.5 * 2**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+        sent = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data=sent, method=method)
+        for key, value in {"Accept": "application/json", "Content-Type": "application/json", **self.headers, **headers}.items():
+            request.add_header(key, value)
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=self.tls), NoRedirect()]
+        if is_loopback(self.url):
+            handlers.append(urllib.request.ProxyHandler({}))
+        where = f"{self.name} at {self.url}"
+        try:
+            with urllib.request.build_opener(*handlers).open(request, timeout=self.timeout) as answer:
+                status, text, kind, after = answer.status, answer.read(), answer.headers.get_content_type(), ""
+        except urllib.error.HTTPError as error:
+            status, text, kind = error.code, error.read(), error.headers.get_content_type()
+            after = error.headers.get("Retry-After") or ""
+        except (ssl.SSLError, urllib.error.URLError) as error:
+            raise network_fault(where, getattr(error, "reason", error)) from None
+        except (OSError, ValueError, EOFError) as error:  # a reset, a time-out, half an answer
+            raise TransientError(f"{where} broke off: {plain(error)}") from None
+        except Exception as error:  # noqa: BLE001  http.client's own errors share no useful base
+            raise TransientError(f"{where} gave no valid HTTP answer: {plain(error)}") from None
+        return self._read(method, path, status, text, kind, after)
+
+    def _read(self, method: str, path: str, status: int, text: bytes, kind: str, after: str) -> Any:
+        where = f"{self.name} at {self.url}"
+        said = shortened(text)
+        if status in TRANSIENT:
+            wait = float(after) if re.fullmatch(r"\d{1,6}", after) else (1.0 if status in {429, 503} else 0.0)
+            raise TransientError(f"{where} answered {status} to {method} {path}: {said}", wait)
+        if status == 401:
+            raise AnswerError(f"{where} does not take this token or password (401): make a new one", DENIED, status)
+        if status == 403:
+            raise AnswerError(denied(f"{method} {path}", text), DENIED, status)
+        if status == 407 or (300 <= status < 400):
+            raise AnswerError(f"{where}: a proxy or login page answered ({status}); give Grafana's own address", REFUSED, status)
+        if "json" not in kind and text.strip() and status != 404:
+            raise AnswerError(f"{where} answered {kind} instead of JSON: is a proxy's page there, or not {self.name}?", REFUSED, status)
+        if status >= 400:
+            code = TAKEN if status in {409, 412} else REFUSED
+            raise AnswerError(f"{where} refused {method} {path} ({status}): {said}", code, status)
+        try:
+            return json.loads(text) if text.strip() else None
+        except ValueError:
+            raise TransientError(f"{where} answered broken JSON to {method} {path}: {said}") from None
+
+    def find(self, path: str) -> Any:
+        """Return the JSON at ``path``, None where there is none."""
+        try:
+            return self.ask("GET", path)
+        except AnswerError as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect of an API call leads to a login page: it is said, never followed with our token."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow nothing."""
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether no proxy may see this address."""
+    host = urllib.parse.urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def network_fault(where: str, reason: object) -> SetupError:
+    """Say why no answer came; a certificate will not get better by asking again."""
+    if isinstance(reason, ssl.SSLError):
+        words = f"{where}: TLS failed: {plain(reason)}; give --ca-file, or http:// where it speaks no TLS"
+        return SetupError(words, REFUSED)
+    return TransientError(f"{where} does not answer: {plain(reason)}")
+
+
+def plain(error: object) -> str:
+    """Give an error's words on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def shortened(text: bytes) -> str:
+    """Give what an answer says, on one line, without markup."""
+    words = text.decode(errors="replace")
+    try:
+        said = json.loads(words)
+        words = str(said.get("message") or said.get("error") or words) if isinstance(said, dict) else words
+    except ValueError:
+        words = re.sub(r"<[^>]*>", " ", words)
+    return " ".join(words.split())[:300] or "nothing"
+
+
+def denied(call: str, text: bytes) -> str:
+    """Name the permission a 403 is about and the role that has it."""
+    needed = re.findall(r"[a-z.]+(?::[a-z.]+)?:[a-z]+(?=\b)", re.sub(r"^.*[Pp]ermissions needed:", "", shortened(text)))
+    names = ", ".join(dict.fromkeys(needed)) or "not named by Grafana"
+    return f"{call}: permission missing: {names}; the role {role_for(needed)} has it"
+
+
+def role_for(permissions: list[str]) -> str:
+    """Give the basic role that has all of ``permissions``."""
+    return "Admin" if any(ROLES.get(name) == "Admin" for name in permissions) else "Editor"
+
+
+# --- what is wanted -------------------------------------------------------------------------------------------------
+
+
+def slug(environment: str) -> str:
+    """Give an environment's part of a uid: itself while it is short, for a rule's uid has 40 characters at most."""
+    return environment if len(environment) <= 10 else f"{environment[:3]}{hashlib.sha256(environment.encode()).hexdigest()[:7]}"
+
+
+@dataclass
+class Wanted:
+    """What the committed files ask for, in one environment's words."""
+
+    environment: str
+    dashboards: list[Json]
+    groups: list[Json]
+    timings: Json
+    slow: bool = True
+
+    @classmethod
+    def read(cls, environment: str, files: Path) -> Wanted:
+        """Read the generated files. Raises SetupError where they are not beside this script."""
+        try:
+            found = [json.loads(path.read_text()) for path in sorted((files / "dashboards").glob("*.json"))]
+            groups = json.loads((files / "alerting" / "rules.json").read_text())["groups"]
+            policy = json.loads((files / "alerting" / "policies.json").read_text())["policies"][0]
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise SetupError(f"expected the committed files in {files}, got: {plain(error)}; run it in a checkout", USAGE) from None
+        timings = {name: policy[name] for name in ("group_wait", "group_interval", "repeat_interval")}
+        return cls(environment, found, groups, timings)
+
+    def rule(self, committed: Json, source: str, group: str, receiver: str | None) -> Json:
+        """Give a committed rule as the API takes it; ``source`` is the data source's uid, ``receiver`` a contact point."""
+        rule = copy.deepcopy(committed)
+        rule["uid"] = f"eddie-{slug(self.environment)}-{rule['uid'].removeprefix('eddie-')}"
+        rule["title"] = f"{rule['title']} ({self.environment})"
+        rule["ruleGroup"], rule["folderUID"], rule["isPaused"] = group, FOLDER_UID, False
+        rule["labels"] = {k: self._expanded(v) for k, v in rule["labels"].items()}
+        rule["annotations"] = {k: self._expanded(v) for k, v in rule["annotations"].items()}
+        rule["annotations"]["panel_url"] += f"&var-datasource={source}"
+        rule["annotations"]["__dashboardUid__"] = rule.pop("dashboardUid")
+        rule["annotations"]["__panelId__"] = str(rule.pop("panelId"))
+        rule["annotations"][MARK] = f"eddie-metrics, environment {self.environment}"
+        for query in rule["data"]:
+            if query["datasourceUid"] != "__expr__":
+                query["datasourceUid"] = query["model"]["datasource"]["uid"] = source
+        rule["notification_settings"] = receiver and {"receiver": receiver, **self.timings}
+        return rule
+
+    def _expanded(self, text: str) -> str:
+        """Write out what Grafana's file provisioning would have expanded."""
+        exporter = os.environ.get("EDDIE_EXPORTER_PUBLIC_URL", "").rstrip("/")
+        text = text.replace("${EDDIE_ENVIRONMENT}", self.environment).replace("$$", "$")
+        return text.replace("${EDDIE_EXPORTER_PUBLIC_URL}", exporter) if exporter else text
+
+
+def resolved(dashboard: Json, source: str) -> Json:
+    """Choose ``source`` in the dashboard's data source variable; nothing else in it names one."""
+    made = copy.deepcopy(dashboard)
+    for variable in made["templating"]["list"]:
+        if variable["type"] == "datasource":
+            variable["current"] = {**variable["current"], "value": source, "text": source}
+    return made
+
+
+# --- the things -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Thing:
+    """One thing in Grafana: what is there, what is wanted, and how it is written and removed."""
+
+    name: str
+    read: Callable[[], Json | None]
+    want: Callable[[Json | None], Json | None]
+    """What is wanted, given what is there; None: it shall not be there."""
+    write: Callable[[Json | None, Json], Any]
+    remove: Callable[[Json], Any]
+    foreign: Callable[[Json], str] = lambda _: ""
+    """Why what is there is not ours; empty when it is."""
+
+    def plan(self) -> tuple[str, Json | None, Json | None]:
+        """Return the action (create, update, remove, unchanged), what is there, and what is wanted."""
+        there = self.read()
+        if there is not None and (why := self.foreign(there)):
+            raise SetupError(f"{self.name}: {why}", TAKEN)
+        wanted = self.want(there)
+        if there is None:
+            return ("unchanged" if wanted is None else "create"), there, wanted
+        if wanted is None:
+            return "remove", there, wanted
+        return ("unchanged" if contains(there, wanted) else "update"), there, wanted
+
+
+def contains(there: Any, wanted: Any) -> bool:
+    """Tell whether all of ``wanted`` is in ``there``; Grafana adds keys of its own, lists have to be as long."""
+    if isinstance(wanted, dict):
+        return isinstance(there, dict) and all(contains(there.get(key), value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        same = isinstance(there, list) and len(there) == len(wanted)
+        return same and all(contains(a, b) for a, b in zip(there, wanted, strict=True))
+    return bool(there == wanted)
+
+
+def reduced(there: Any, wanted: Any) -> Any:
+    """Take out of ``there`` what ``wanted`` says nothing about, so that a diff shows what would change."""
+    if isinstance(wanted, dict) and isinstance(there, dict):
+        return {key: reduced(there.get(key), value) for key, value in wanted.items()}
+    if isinstance(wanted, list) and isinstance(there, list) and len(there) == len(wanted):
+        return [reduced(a, b) for a, b in zip(there, wanted, strict=True)]
+    return there
+
+
+def difference(there: Json | None, wanted: Json | None) -> list[str]:
+    """Say a change as a diff of JSON."""
+    old = json.dumps(reduced(there, wanted), indent=1, sort_keys=True, ensure_ascii=False).splitlines() if there else []
+    new = json.dumps(wanted, indent=1, sort_keys=True, ensure_ascii=False).splitlines() if wanted else []
+    return [line for line in difflib.unified_diff(old, new, lineterm="", n=1) if not line.startswith(("---", "+++"))]
+
+
+# --- would every symptom page twice? ------------------------------------------------------------------------------
+
+MISSING_YAML = """\
+# Add to the Alertmanager's configuration, reload it, and run this script again:
+inhibit_rules:
+  - source_matchers: ['origin="prometheus"']
+    target_matchers: ['origin="grafana"']
+    equal: [alertname]
+  - source_matchers: ['alertname="PrometheusDown"']
+    target_matchers: ['origin="grafana"', 'alertname!="PrometheusDown"']
+route:
+  routes:
+    # Before all others; receiver: who is told of your alerts. Longer than Prometheus's resend delay and one evaluation.
+    - matchers: ['origin="grafana"']
+      group_wait: 90s
+      receiver: YOURS"""
+LONG_ENOUGH = 76.0
+"""Seconds Grafana's copy has to wait: Prometheus's resend delay (1 m) and one evaluation (15 s) are shorter."""
+
+
+def yaml_as_printed(text: str) -> Any:
+    """Read the YAML an Alertmanager prints of its own configuration: block maps and lists, one scalar a line.
+
+    It is printed by one library in one style, so a reader of that style does; what it does not know is a ValueError.
+    """
+    lines = [(len(raw) - len(raw.lstrip()), raw.strip()) for raw in text.splitlines() if raw.strip()]
+    value, rest = _block(lines, 0, -1)
+    if rest != len(lines):
+        raise ValueError(f"line {lines[rest][1]!r} is not understood")
+    return value
+
+
+def _block(lines: list[tuple[int, str]], at: int, above: int) -> tuple[Any, int]:
+    if at >= len(lines) or lines[at][0] < above:
+        return None, at
+    indent, first = lines[at]
+    if first.startswith("- ") or first == "-":
+        items = []
+        while at < len(lines) and lines[at][0] == indent and (lines[at][1].startswith("- ") or lines[at][1] == "-"):
+            inner = lines[at][1][2:]
+            if re.match(r"[\w.-]+:(\s|$)", inner):
+                lines[at] = (indent + 2, inner)
+                item, at = _block(lines, at, indent + 1)
+            else:
+                item, at = _scalar(inner), at + 1
+            items.append(item)
+        return items, at
+    found: Json = {}
+    while at < len(lines) and lines[at][0] == indent and not lines[at][1].startswith("- "):
+        key, colon, value = lines[at][1].partition(":")
+        if not colon:
+            raise ValueError(f"line {lines[at][1]!r} is not understood")
+        at += 1
+        if value.strip() in {"|", "|-", "|+", ">", ">-", ">+"}:
+            while at < len(lines) and lines[at][0] > indent:
+                at += 1
+            found[key] = ""
+        elif value.strip():
+            found[key] = _scalar(value.strip())
+            while at < len(lines) and lines[at][0] > indent:  # a long scalar goes on in the next line
+                at += 1
+        else:
+            is_list = at < len(lines) and lines[at][0] == indent and lines[at][1].startswith("-")
+            found[key], at = _block(lines, at, indent if is_list else indent + 1)
+    return found, at
+
+
+def _scalar(text: str) -> Any:
+    if text[:1] == '"':
+        return json.loads(text)
+    if text[:1] == "'":
+        return text[1:-1].replace("''", "'")
+    if text in {"[]", "{}"}:
+        return [] if text == "[]" else {}
+    return {"true": True, "false": False, "null": None}.get(text, text)
+
+
+def seconds(text: str) -> float:
+    """Read a duration as Prometheus writes it (``1m30s``)."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdwy])", text))
+
+
+def matches(matchers: list[str], labels: dict[str, str]) -> bool:
+    """Tell whether every matcher (``name="value"``, ``!=``, ``=~``, ``!~``) holds; a label that is absent is empty."""
+    for text in matchers:
+        read = re.fullmatch(r"\s*\"?([\w.:]+)\"?\s*(=~|!~|!=|=)\s*(\".*\"|[^\"].*|)\s*", text)
+        if read is None:
+            raise ValueError(f"the matcher {text!r} is not understood")
+        name, operator, value = read[1], read[2], json.loads(read[3]) if read[3][:1] == '"' else read[3]
+        have = labels.get(name, "")
+        held = re.fullmatch(value, have) is not None if "~" in operator else have == value
+        if held == (operator[0] == "!"):
+            return False
+    return True
+
+
+def _old_and_new(node: Json, old: str, new: str) -> list[str]:
+    """Give matchers in today's form, with those of the old keys (``match``, ``match_re``) among them."""
+    equal = [f"{name}={json.dumps(value)}" for name, value in (node.get(old) or {}).items()]
+    pattern = [f"{name}=~{json.dumps(value)}" for name, value in (node.get(f"{old}_re") or {}).items()]
+    return [*(node.get(new) or []), *equal, *pattern]
+
+
+def inhibited(config: Json, source: dict[str, str], target: dict[str, str]) -> bool:
+    """Tell whether an alert with the labels ``source`` silences one with ``target``."""
+    for rule in config.get("inhibit_rules") or []:
+        sources = _old_and_new(rule, "source_match", "source_matchers")
+        targets = _old_and_new(rule, "target_match", "target_matchers")
+        same = all(source.get(name, "") == target.get(name, "") for name in rule.get("equal") or [])
+        if same and matches(sources, source) and matches(targets, target):
+            return True
+    return False
+
+
+def waits(route: Json, labels: dict[str, str], inherited: float = 30.0) -> Iterator[float]:
+    """Yield the ``group_wait`` in seconds of each route an alert ends in."""
+    own = seconds(route["group_wait"]) if route.get("group_wait") else inherited
+    reached = False
+    for child in route.get("routes") or []:
+        if matches(_old_and_new(child, "match", "matchers"), labels):
+            yield from waits(child, labels, own)
+            reached = True
+            if not child.get("continue"):
+                break
+    if not reached:
+        yield own
+
+
+def pages_twice(rules: list[Json], copies: list[Json], status: Json | None) -> str:
+    """Say why each symptom would be told twice; empty when it would not.
+
+    ``rules`` are Prometheus's alerts, ``copies`` ours for Grafana, ``status`` what Alertmanager says of itself.
+    """
+    loaded = {rule["name"]: rule for rule in rules}
+    both = [rule for rule in copies if rule["labels"]["alertname"] in loaded]
+    if not both:
+        return ""
+    names = ", ".join(rule["labels"]["alertname"] for rule in both)
+    if status is None:
+        return f"Prometheus alerts on {names} too, and no common Alertmanager is known (--alertmanager-url)"
+    try:
+        config = yaml_as_printed(status["config"]["original"])
+        for rule in both:
+            name = rule["labels"]["alertname"]
+            target = {"grafana_folder": "Eddie", **rule["labels"]}
+            source = {**loaded[name].get("labels", {}), "alertname": name}
+            if not inhibited(config, source, target):
+                return f"Prometheus alerts on {name} too, and no inhibition in Alertmanager drops Grafana's copy"
+            if not inhibited(config, {"alertname": "PrometheusDown", "origin": "grafana"}, target):
+                return f"no inhibition in Alertmanager drops Grafana's {name} while PrometheusDown fires"
+            if min(waits(config["route"], target)) < LONG_ENOUGH:
+                return f"Grafana's copy of {name} does not wait for Prometheus's: its route has no group_wait of 90s"
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        return f"Prometheus alerts on {names} too, and Alertmanager's configuration is not understood: {plain(error)}"
+    return ""
+
+
+# --- the plan -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Setup:
+    """All things of one environment in one Grafana, in the order they are made."""
+
+    api: Api
+    wanted: Wanted
+    options: argparse.Namespace
+    say: Callable[..., None]
+    source: str = ""
+    """The uid of the data source in use."""
+    folder: str = FOLDER_UID
+
+    @property
+    def environment(self) -> str:
+        """The environment's name."""
+        return self.wanted.environment
+
+    @property
+    def own_source(self) -> str:
+        """The uid a data source of ours has."""
+        return str(self.options.datasource_uid or f"eddie-prometheus-{slug(self.environment)}")
+
+    @property
+    def receiver(self) -> str | None:
+        """The name of our contact point, None where the user's own policies send our alerts."""
+        return f"Eddie Alertmanager ({self.environment})" if self.options.alertmanager_url else None
+
+    def sources(self) -> list[Json]:
+        """Return the Prometheus data sources there are."""
+        return [one for one in self.api.ask("GET", "/api/datasources") if one["type"] == "prometheus"]
+
+    def choose_source(self) -> None:
+        """Find the data source to use: one with the given uid, one of ours, one that has the address already."""
+        by_uid = self.api.find(f"/api/datasources/uid/{self.own_source}")
+        if by_uid is not None:
+            self.source = self.own_source
+            return
+        same = [one for one in self.sources() if normal(one["url"]) == normal(self.options.prometheus_url)]
+        same.sort(key=lambda one: (not one.get("isDefault"), one["name"]))
+        self.source = same[0]["uid"] if same and not self.options.datasource_uid else self.own_source
+
+    def things(self, leave_out: set[str]) -> list[Thing]:
+        """List what belongs to a set-up Grafana; ``leave_out`` are names of alerts that would page twice."""
+        made = [] if self.source != self.own_source else [self._source()]
+        made += [self._folder(), *map(self._dashboard, self.wanted.dashboards)]
+        if not self.options.no_alerts:
+            made += [self._contact_point()] if self.receiver else []
+            made += [self._group(group, leave_out) for group in self.wanted.groups]
+        return made
+
+    def _source(self) -> Thing:
+        name = self.options.datasource_name or f"Eddie Prometheus ({self.environment})"
+        jsons = {"timeInterval": "15s", "httpMethod": "POST", "prometheusType": "Prometheus", "eddieEnvironment": self.environment}
+        wanted = {"uid": self.own_source, "name": name, "type": "prometheus", "access": "proxy",
+                  "url": self.options.prometheus_url, "jsonData": jsons}  # fmt: skip
+        path = f"/api/datasources/uid/{self.own_source}"
+
+        def foreign(there: Json) -> str:
+            mark = (there.get("jsonData") or {}).get("eddieEnvironment")
+            if mark == self.environment:
+                return ""
+            if self.options.datasource_uid and normal(there["url"]) == normal(self.options.prometheus_url):
+                return ""
+            return f"the uid {self.own_source} belongs to a data source that is not ours; choose another --datasource-uid"
+
+        def want(there: Json | None) -> Json | None:
+            theirs = there is not None and not (there.get("jsonData") or {}).get("eddieEnvironment")
+            return {"uid": self.own_source} if theirs else wanted
+
+        def write(there: Json | None, new: Json) -> Any:
+            if there is None:
+                return self.api.ask("POST", "/api/datasources", new)
+            kept = {key: value for key, value in there.items() if key not in {"version", "id"}}
+            return self.api.ask("PUT", path, {**kept, **new, "jsonData": {**there["jsonData"], **jsons}})
+
+        return Thing(f"data source {name}", lambda: self.api.find(path), want, write,
+                     lambda _: self.api.ask("DELETE", path), foreign)  # fmt: skip
+
+    def _folder(self) -> Thing:
+        path = f"/api/folders/{FOLDER_UID}"
+
+        def write(there: Json | None, new: Json) -> Any:
+            if there is None:
+                return self.api.ask("POST", "/api/folders", new)
+            return self.api.ask("PUT", path, {"title": new["title"], "overwrite": True})
+
+        return Thing(f"folder {self.options.folder}", lambda: self.api.find(path),
+                     lambda _: {"uid": FOLDER_UID, "title": self.options.folder}, write,
+                     lambda _: self.api.ask("DELETE", f"{path}?forceDeleteRules=false"))  # fmt: skip
+
+    def _dashboard(self, committed: Json) -> Thing:
+        uid = committed["uid"]
+
+        def read() -> Json | None:
+            found = self.api.find(f"/api/dashboards/uid/{uid}")
+            if found is None:
+                return None
+            return {**found["dashboard"], "folderUid": found["meta"].get("folderUid", ""),
+                    "provisioned": bool(found["meta"].get("provisioned"))}  # fmt: skip
+
+        def foreign(there: Json) -> str:
+            if there["provisioned"]:
+                return "is provisioned from files by somebody else; nothing to do here, or remove it there first"
+            return "" if tags_of(there) else f"the uid {uid} belongs to a dashboard that is not ours; rename that one"
+
+        def want(there: Json | None) -> Json:
+            # Whoever was first chose the data source the page opens with; another environment leaves it so.
+            chosen = there and current_source(there)
+            source = chosen if chosen and self.api.find(f"/api/datasources/uid/{chosen}") else self.source
+            tags = sorted({*(tags_of(there) if there else ()), f"{TAG}{self.environment}"})
+            return {**resolved(committed, source), "tags": [*committed["tags"], *tags], "folderUid": FOLDER_UID}
+
+        return Thing(f"dashboard {committed['title']}", read, want, self._save,
+                     lambda _: self.api.ask("DELETE", f"/api/dashboards/uid/{uid}"), foreign)  # fmt: skip
+
+    def _save(self, there: Json | None, new: Json) -> Any:
+        board = {key: value for key, value in new.items() if key != "folderUid"}
+        extra = {"version": there["version"]} if there else {}
+        sent = {"dashboard": {**board, **extra}, "folderUid": FOLDER_UID, "overwrite": there is not None,
+                "message": f"eddie-metrics, environment {self.environment}"}  # fmt: skip
+        return self.api.ask("POST", "/api/dashboards/db", sent)
+
+    def _contact_point(self) -> Thing:
+        uid = f"eddie-alertmanager-{slug(self.environment)}"
+        wanted = {"uid": uid, "name": self.receiver, "type": "prometheus-alertmanager", "disableResolveMessage": False,
+                  "settings": {"url": self.options.alertmanager_url}}  # fmt: skip
+        path, headers = "/api/v1/provisioning/contact-points", {"X-Disable-Provenance": "true"}
+
+        def read() -> Json | None:
+            return next((one for one in self.api.ask("GET", path) if uid == one["uid"] or one["name"] == self.receiver), None)
+
+        def foreign(there: Json) -> str:
+            if there["uid"] != uid:
+                return "a contact point that is not ours has this name; rename that one"
+            return "" if there["type"] == wanted["type"] else f"the uid {uid} belongs to something that is not ours"
+
+        def write(there: Json | None, new: Json) -> Any:
+            if there is None:
+                return self.api.ask("POST", path, new, headers=headers)
+            return self.api.ask("PUT", f"{path}/{uid}", new, headers=headers)
+
+        return Thing(f"contact point {self.receiver}", read, lambda _: wanted, write,
+                     lambda _: self.api.ask("DELETE", f"{path}/{uid}", headers=headers), foreign)  # fmt: skip
+
+    def _group(self, committed: Json, leave_out: set[str]) -> Thing:
+        title = f"eddie-{self.environment}-{committed['name']}"
+        rules = [self.wanted.rule(rule, self.source, title, self.receiver)
+                 for rule in committed["rules"] if rule["title"] not in leave_out]  # fmt: skip
+        ours = {f"eddie-{slug(self.environment)}-{rule['uid'].removeprefix('eddie-')}" for rule in committed["rules"]}
+        path = f"/api/v1/provisioning/folder/{FOLDER_UID}/rule-groups/{urllib.parse.quote(title)}"
+
+        def read() -> Json | None:
+            for rule in self.api.ask("GET", "/api/v1/provisioning/alert-rules"):
+                if rule["uid"] in ours and MARK not in rule.get("annotations", {}) and rule["ruleGroup"] != title:
+                    raise SetupError(f"alert rule {rule['uid']}: the uid belongs to a rule that is not ours; delete that one", TAKEN)
+                if rule["uid"] in ours and rule["ruleGroup"] != title:
+                    self.api.ask("DELETE", f"/api/v1/provisioning/alert-rules/{rule['uid']}")
+            return self.api.find(path)
+
+        def want(there: Json | None) -> Json | None:
+            # A rule that somebody put into our group stays there: a PUT without it would delete it.
+            theirs = [rule for rule in (there or {}).get("rules", []) if rule["uid"] not in ours]
+            interval = int(seconds(committed["interval"]))
+            both = [*rules, *theirs]
+            return {"title": title, "folderUid": FOLDER_UID, "interval": interval, "rules": both} if both else None
+
+        return Thing(f"alert rules {title}", read, want,
+                     lambda _, new: self.api.ask("PUT", path, new, headers={"X-Disable-Provenance": "true"}),
+                     lambda there: self._remove_rules(path, there, ours))  # fmt: skip
+
+    def _remove_rules(self, path: str, there: Json, ours: set[str]) -> None:
+        """Remove our rules; the group goes with the last one, and one of somebody else's keeps it."""
+        if all(rule["uid"] in ours for rule in there["rules"]):
+            self.api.ask("DELETE", path, headers={"X-Disable-Provenance": "true"})
+            return
+        kept = {**there, "rules": [rule for rule in there["rules"] if rule["uid"] not in ours]}
+        self.api.ask("PUT", path, kept, headers={"X-Disable-Provenance": "true"})
+
+
+def normal(url: str) -> str:
+    """Give an address one form: no trailing slash, no usual port, host in lower case."""
+    parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    port = "" if parts.port in {None, usual} else f":{parts.port}"
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}{port}{parts.path.rstrip('/')}"
+
+
+def tags_of(dashboard: Json) -> set[str]:
+    """Return our tags of a dashboard, one for each environment."""
+    return {tag for tag in dashboard.get("tags") or [] if tag.startswith(TAG)}
+
+
+def current_source(dashboard: Json) -> str:
+    """Return the uid of the data source a dashboard opens with."""
+    variables = dashboard.get("templating", {}).get("list", [])
+    return next((str(one.get("current", {}).get("value", "")) for one in variables if one.get("type") == "datasource"), "")
+
+
+# --- carrying it out ----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Report:
+    """What was found and done, a line a thing; with ``--json`` one object at the end."""
+
+    as_json: bool
+    lines: list[Json] = field(default_factory=list)
+
+    def __call__(self, action: str, name: str, words: str = "", diff: list[str] | None = None) -> None:
+        """Say one thing."""
+        self.lines.append({"action": action, "name": name, "words": words, "diff": diff or []})
+        if not self.as_json:
+            print(f"{action:<10} {name}{': ' if words else ''}{words}", *(f"    {line}" for line in diff or []), sep="\n", flush=True)
+
+    def end(self, code: int) -> int:
+        """Close the report; returns ``code``."""
+        if self.as_json:
+            print(json.dumps({"exit": code, "things": self.lines}, indent=1, ensure_ascii=False))
+        return code
+
+
+PAST = {"create": "created", "update": "updated", "remove": "removed", "unchanged": "unchanged"}
+
+
+def settle(thing: Thing, say: Callable[..., None]) -> None:
+    """Bring one thing to what is wanted. Whoever was cut off in between is found again by its uid."""
+    for attempt in range(1, TRIES + 1):
+        action, there, wanted = thing.plan()
+        try:
+            if action == "remove" and there is not None:
+                thing.remove(there)
+            elif action != "unchanged" and wanted is not None:
+                thing.write(there, wanted)
+        except SetupError as error:
+            known = isinstance(error, TransientError) or getattr(error, "status", 0) in {404, 409, 412}
+            if not known or attempt == TRIES:
+                raise
+            continue
+        say(PAST[action], thing.name, "", difference(there, wanted) if action == "update" else None)
+        return
+
+
+def install(setup: Setup, leave_out: set[str], why: str) -> int:
+    """Make everything, then prove it."""
+    for thing in setup.things(leave_out):
+        settle(thing, setup.say)
+    code = DONE
+    if why:
+        setup.say("left out", ", ".join(sorted(leave_out)), f"{why}; add what is missing, then run this again", MISSING_YAML.splitlines())
+    return max(code, verify(setup, leave_out))
+
+
+def check(setup: Setup, leave_out: set[str], why: str, *, dry: bool) -> int:
+    """Name what differs (``--check``: exit 3) or what would be done (``--dry-run``: exit 0); writes nothing."""
+    drift = False
+    for thing in setup.things(leave_out):
+        action, there, wanted = thing.plan()
+        drift = drift or action != "unchanged"
+        word = f"would {action}" if dry and action != "unchanged" else action if action == "unchanged" else "differs"
+        setup.say(word, thing.name, "", difference(there, wanted) if action != "unchanged" else None)
+    if why:
+        setup.say("left out", ", ".join(sorted(leave_out)), why, MISSING_YAML.splitlines())
+    return DRIFT if not dry and (drift or why) else DONE
+
+
+def uninstall(setup: Setup) -> int:
+    """Take away what this script made for one environment, and the shared things with the last of them."""
+    things = setup.things(set())
+    groups = [thing for thing in things if thing.name.startswith("alert rules ")]
+    for thing in [*groups, *(thing for thing in things if thing.name.startswith("contact point "))]:
+        take_away(setup, thing)
+    if setup.options.alertmanager_url is None:
+        setup.options.alertmanager_url = "unknown"
+        take_away(setup, setup._contact_point())  # noqa: SLF001
+    for thing, committed in zip((t for t in things if t.name.startswith("dashboard ")), setup.wanted.dashboards, strict=True):
+        leave_dashboard(setup, thing, committed)
+    if setup.source == setup.own_source:
+        remove_source(setup)
+    remove_folder(setup)
+    return DONE
+
+
+def take_away(setup: Setup, thing: Thing) -> None:
+    """Remove one thing, if it is there and ours."""
+    thing.want = lambda _: None
+    settle(thing, setup.say)
+
+
+def leave_dashboard(setup: Setup, thing: Thing, committed: Json) -> None:
+    """Take our environment's tag off a dashboard, and the dashboard with the last tag."""
+    there = thing.read()
+    if there is None or thing.foreign(there):
+        setup.say("unchanged", thing.name, "not ours" if there else "")
+        return
+    others = tags_of(there) - {f"{TAG}{setup.environment}"}
+    if not others:
+        take_away(setup, thing)
+        return
+    source = next((one["uid"] for one in setup.sources() if (one.get("jsonData") or {}).get("eddieEnvironment")
+                   and one["uid"] != setup.source), current_source(there))  # fmt: skip
+    thing.want = lambda _: {**resolved(committed, source), "tags": [*committed["tags"], *sorted(others)]}
+    settle(thing, setup.say)
+
+
+def remove_source(setup: Setup) -> None:
+    """Remove our data source, unless a rule that stays asks it."""
+    thing = setup._source()  # noqa: SLF001
+    there = thing.read()
+    if there is None or (there.get("jsonData") or {}).get("eddieEnvironment") != setup.environment:
+        setup.say("unchanged", thing.name, "not ours" if there else "")
+        return
+    rules = setup.api.ask("GET", "/api/v1/provisioning/alert-rules")
+    users = [rule["title"] for rule in rules if any(query["datasourceUid"] == setup.source for query in rule["data"])]
+    if users:
+        setup.say("kept", thing.name, f"used by {', '.join(users)}")
+        return
+    take_away(setup, thing)
+
+
+def remove_folder(setup: Setup) -> None:
+    """Remove our folder once nothing is in it."""
+    thing = setup._folder()  # noqa: SLF001
+    if thing.read() is None:
+        setup.say("unchanged", thing.name)
+        return
+    inside = setup.api.ask("GET", f"/api/search?folderUIDs={FOLDER_UID}&limit=5")
+    inside += setup.api.ask("GET", f"/api/folders?parentUid={FOLDER_UID}")
+    rules = [one for one in setup.api.ask("GET", "/api/v1/provisioning/alert-rules") if one["folderUID"] == FOLDER_UID]
+    if inside or rules:
+        setup.say("kept", thing.name, f"holds {', '.join(one['title'] for one in [*inside, *rules])}")
+        return
+    take_away(setup, thing)
+
+
+# --- proving it ---------------------------------------------------------------------------------------------------
+
+
+def verify(setup: Setup, leave_out: set[str]) -> int:
+    """Ask Grafana whether it works: the data source, every panel's queries, every rule. Returns the exit code."""
+    good = verify_source(setup)
+    for committed in setup.wanted.dashboards:
+        good = verify_panels(setup, committed) and good
+    if not setup.options.no_alerts:
+        good = verify_rules(setup, leave_out) and good
+    for committed in setup.wanted.dashboards:
+        query = urllib.parse.urlencode({"var-datasource": setup.source})
+        setup.say("open", committed["title"], f"{setup.api.url}/d/{committed['uid']}?{query}")
+    if not setup.options.no_alerts:
+        setup.say("open", "alert rules", f"{setup.api.url}/alerting/list?search=namespace:{urllib.parse.quote(setup.options.folder)}")
+    return DONE if good else UNVERIFIED
+
+
+def verify_source(setup: Setup) -> bool:
+    """Ask the data source for its health."""
+    name = f"data source {setup.source}"
+    try:
+        health = setup.api.ask("GET", f"/api/datasources/uid/{setup.source}/health")
+    except AnswerError as error:
+        if error.code == DENIED:
+            raise
+        setup.say("FAILED", name, str(error))
+        return False
+    ok = isinstance(health, dict) and health.get("status") == "OK"
+    setup.say("verified" if ok else "FAILED", name, "" if ok else str((health or {}).get("message", "no health")))
+    return ok
+
+
+def verify_panels(setup: Setup, dashboard: Json) -> bool:
+    """Ask every panel's queries as the page would; an answer without data is fine, an error is not."""
+    values = {one["name"]: one.get("allValue") or ".*" for one in dashboard["templating"]["list"]}
+    values |= {one["name"]: setup.source for one in dashboard["templating"]["list"] if one["type"] == "datasource"}
+    good = True
+    for panel in dashboard["panels"]:
+        queries = []
+        for target in panel.get("targets", []):
+            text = re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: values.get(m[1] or m[2], m[0]), json.dumps(target))
+            queries.append({**json.loads(text), "maxDataPoints": 100, "intervalMs": 15000})
+        answers = setup.api.ask("POST", "/api/ds/query", {"queries": queries, "from": "now-1h", "to": "now"}) if queries else {"results": {}}
+        faults = [str(one["error"]) for one in answers["results"].values() if one.get("error")]
+        empty = not any(frame["data"]["values"] and frame["data"]["values"][0] for one in answers["results"].values()
+                        for frame in one.get("frames", []))  # fmt: skip
+        words = "; ".join(faults) if faults else "no data yet" if empty else ""
+        setup.say("FAILED" if faults else "verified", f"panel {panel['title']}", words)
+        good = good and not faults
+    return good
+
+
+def verify_rules(setup: Setup, leave_out: set[str]) -> bool:
+    """Wait until each rule was evaluated, one interval at most, and say how it went."""
+    titles = {f"{rule['title']} ({setup.environment})": int(seconds(group["interval"]))
+              for group in setup.wanted.groups for rule in group["rules"] if rule["title"] not in leave_out}  # fmt: skip
+    until = time.monotonic() + max(titles.values(), default=0) + 15
+    while True:
+        groups = setup.api.ask("GET", "/api/prometheus/grafana/api/v1/rules")["data"]["groups"]
+        found = {rule["name"]: rule for group in groups for rule in group["rules"]}
+        waiting = [title for title in titles if str(found.get(title, {}).get("lastEvaluation", "0001")).startswith("0001")]
+        if not waiting or time.monotonic() > until:
+            break
+        setup.api.pause(1.0)
+    good = True
+    for title in titles:
+        rule = found.get(title, {})
+        ok = title not in waiting and rule.get("health") in {"ok", "nodata"}
+        words = "" if ok else "not evaluated yet" if title in waiting else str(rule.get("lastError") or rule.get("health"))
+        setup.say("verified" if ok else "FAILED", f"alert rule {title}", words)
+        good = good and ok
+    return good
+
+
+# --- from the command line ----------------------------------------------------------------------------------------
+
+
+def parser() -> argparse.ArgumentParser:
+    """Name every option, with where its value comes from when it is not given."""
+    made = argparse.ArgumentParser(
+        description=str(__doc__).split("\n\n")[0],
+        epilog="exit: 0 done, 2 usage, 3 drift or a part left out (--check), 4 permission missing, 5 something not ours "
+        "is in the way, 6 no or a wrong answer, 7 what was set up does not work",
+    )
+    made.add_argument("--grafana-url", required=True, help="address of your Grafana")
+    made.add_argument("--prometheus-url", help="address of Prometheus as Grafana reaches it")
+    made.add_argument("--alertmanager-url", help="Alertmanager the alerts go to; without it, your own policies send them")
+    made.add_argument("--api-key", help="token of a service account (a file is safer: --token-file)")
+    made.add_argument("--token-file", default=os.environ.get("EDDIE_GRAFANA_TOKEN_FILE"), help="file with the token")
+    made.add_argument("--user", help="user name, with --password-file")
+    made.add_argument("--password-file", help="file with the user's password")
+    made.add_argument("--folder", default="Eddie", help="title of the folder")
+    made.add_argument("--datasource-name", help="name of a new data source")
+    made.add_argument("--datasource-uid", help="uid of the data source to use, or to make")
+    made.add_argument("--org-id", type=int, help="organisation, where the user has several")
+    made.add_argument("--environment", default="default", help="name of this environment: 1-40 of A-Z a-z 0-9 _ -")
+    made.add_argument("--no-alerts", action="store_true", help="no alert rules, no contact point")
+    what = made.add_mutually_exclusive_group()
+    what.add_argument("--dry-run", action="store_true", help="show the plan as a diff, write nothing")
+    what.add_argument("--check", action="store_true", help="exit 3 when something differs, each thing named")
+    what.add_argument("--uninstall", action="store_true", help="remove what this script made, and only that")
+    made.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    made.add_argument("--ca-file", help="certificates to trust")
+    made.add_argument("--insecure", action="store_true", help="do not check certificates")
+    made.add_argument("--timeout", type=float, default=10.0, help="seconds an answer may take")
+    made.add_argument("--wait", type=float, default=60.0, help="seconds a Grafana that is starting is waited for")
+    return made
+
+
+def credentials(options: argparse.Namespace) -> dict[str, str]:
+    """Return the header that says who we are. Raises SetupError when nothing or too much was given."""
+    if options.api_key:
+        print("warning: a token on the command line is seen by every user of this machine; use --token-file", file=sys.stderr)
+        return {"Authorization": f"Bearer {options.api_key}"}
+    if options.user and options.password_file:
+        pair = f"{options.user}:{secret(options.password_file)}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    if options.token_file:
+        return {"Authorization": f"Bearer {secret(options.token_file)}"}
+    raise SetupError("expected --token-file, --api-key, or --user with --password-file; a service account's token is best", USAGE)
+
+
+def secret(name: str) -> str:
+    """Read a secret's file."""
+    try:
+        found = Path(name).read_text().strip()
+    except (OSError, ValueError) as error:
+        raise SetupError(f"expected a file with a secret at {name}, got: {plain(error)}", USAGE) from None
+    if not found or not found.isprintable():
+        raise SetupError(f"expected one line of printable text in {name}, got none or more", USAGE)
+    return found
+
+
+def address(text: str | None, option: str) -> str:
+    """Check an address and take its trailing slash off."""
+    parts = urllib.parse.urlsplit(text or "")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SetupError(f"{option}: expected an address such as http://127.0.0.1:3000, got {text!r}", USAGE)
+    return str(text).rstrip("/")
+
+
+def tls(options: argparse.Namespace) -> ssl.SSLContext:
+    """Decide which certificates are believed."""
+    try:
+        context = ssl.create_default_context(cafile=options.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SetupError(f"--ca-file: expected certificates in {options.ca_file}, got: {plain(error)}", USAGE) from None
+    if options.insecure:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def reach(api: Api, wait: float, say: Callable[..., None]) -> None:
+    """Wait for Grafana to be up, make sure that it is one, and say which. Raises SetupError."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            health = api._once("GET", "/api/health", None, {})  # noqa: SLF001
+        except TransientError as error:
+            if time.monotonic() > until:
+                raise
+            say("waiting", "Grafana", str(error))
+            api.pause(min(2.0, max(0.1, wait / 10)))
+            continue
+        break
+    if not isinstance(health, dict) or "database" not in health:
+        raise SetupError(f"{api.url} is not a Grafana: its /api/health has no `database`", REFUSED)
+    version = str(health.get("version", "")) or str((api.ask("GET", "/api/frontend/settings").get("buildInfo") or {}).get("version", ""))
+    if not version.startswith(tuple(f"{one}." for one in RUN_WITH)):
+        say("warning", f"Grafana {version or 'of unknown version'}", f"this was run against {', '.join(RUN_WITH)} only")
+
+
+def needs(options: argparse.Namespace, setup: Setup) -> list[str]:
+    """List the permissions the run uses, so that a missing one is said before the first write."""
+    wanted = ["datasources:read", "folders:read", "dashboards:read"]
+    if options.dry_run or options.check:
+        return [*wanted, *([] if options.no_alerts else ["alert.rules:read"])]
+    wanted += ["dashboards:write", "dashboards:create", "folders:create"]
+    if setup.source == setup.own_source:
+        wanted += ["datasources:delete" if options.uninstall else "datasources:create"]
+    if not options.no_alerts:
+        wanted += ["alert.rules:create", "alert.rules:write", "alert.rules:delete"]
+        wanted += ["alert.provisioning.provenance:write", *(["alert.notifications:write"] if options.alertmanager_url else [])]
+    return wanted
+
+
+def permitted(setup: Setup) -> None:
+    """Compare what is needed with what this user may; silent where Grafana does not tell."""
+    known = setup.api.find("/api/access-control/user/permissions")
+    if not isinstance(known, dict):
+        return
+    missing = [name for name in needs(setup.options, setup) if name not in known]
+    if missing:
+        words = f"permission missing: {', '.join(missing)}; the role {role_for(missing)} has it. Nothing was written"
+        raise SetupError(words, DENIED)
+
+
+def double_paging(setup: Setup) -> tuple[set[str], str]:
+    """Find out which alerts would be told twice, and why. Prometheus is asked as Grafana reaches it."""
+    rules = [rule for group in setup.wanted.groups for rule in group["rules"]]
+    copies = [setup.wanted.rule(rule, setup.source, "", None) for rule in rules if rule["title"] != "PrometheusDown"]
+    prometheus = Api(normal(setup.options.prometheus_url), "Prometheus", {}, setup.api.timeout, setup.api.tls, setup.api.pause)
+    try:
+        loaded = prometheus._once("GET", "/api/v1/rules?type=alert", None, {})["data"]["groups"]  # noqa: SLF001
+    except (SetupError, KeyError, TypeError):
+        proxied = setup.api.find(f"/api/datasources/proxy/uid/{setup.source}/api/v1/rules?type=alert")
+        loaded = proxied["data"]["groups"] if proxied else []
+    status = None
+    if setup.options.alertmanager_url:
+        alertmanager = Api(setup.options.alertmanager_url, "Alertmanager", {}, setup.api.timeout, setup.api.tls, setup.api.pause)
+        try:
+            status = alertmanager.ask("GET", "/api/v2/status")
+        except SetupError as error:
+            setup.say("warning", "Alertmanager", str(error))
+    why = pages_twice([rule for group in loaded for rule in group["rules"]], copies, status)
+    return ({rule["labels"]["alertname"] for rule in copies} if why else set()), why
+
+
+def run(options: argparse.Namespace, say: Report) -> int:
+    """Do what was asked for. Raises SetupError."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", options.environment):
+        raise SetupError(f"--environment: expected 1-40 of A-Z a-z 0-9 _ -, got {options.environment!r}", USAGE)
+    if not options.uninstall or options.prometheus_url:
+        options.prometheus_url = address(options.prometheus_url, "--prometheus-url")
+    if options.alertmanager_url:
+        options.alertmanager_url = address(options.alertmanager_url, "--alertmanager-url")
+    headers = credentials(options)
+    if options.org_id:
+        headers["X-Grafana-Org-Id"] = str(options.org_id)
+    api = Api(address(options.grafana_url, "--grafana-url"), "Grafana", headers, options.timeout, tls(options))
+    wanted = Wanted.read(options.environment, FILES)
+    reach(api, options.wait, say)
+    setup = Setup(api, wanted, options, say)
+    if options.uninstall:
+        setup.source = setup.own_source
+        permitted(setup)
+        return uninstall(setup)
+    permitted(setup)
+    setup.choose_source()
+    permitted(setup)
+    leave_out, why = (set(), "") if options.no_alerts else double_paging(setup)
+    if options.dry_run or options.check:
+        return check(setup, leave_out, why, dry=options.dry_run)
+    return install(setup, leave_out, why)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = parser().parse_args(arguments)
+    say = Report(options.json)
+    try:
+        return say.end(run(options, say))
+    except SetupError as error:
+        done = [line for line in say.lines if line["action"] in {"created", "updated", "removed"}]
+        say("STOPPED", "setup", str(error))
+        if done:
+            say("so far", f"{len(done)} things were changed", "running it again goes on from here")
+        return say.end(error.code)
+    except KeyboardInterrupt:
+        say("STOPPED", "setup", "by you; running it again goes on from here")
+        return say.end(130)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
