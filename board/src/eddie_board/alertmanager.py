@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from eddie_board.errors import Kind, SourceFault
+from eddie_board.errors import AlertmanagerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,14 @@ class Alertmanager:
         self._url = url.rstrip("/")
 
     async def ask(self) -> Told:
-        """Ask for everything the top of the page shows. Raises SourceFault, which says what was wrong."""
+        """Ask for everything the top of the page shows. Raises AlertmanagerError, which says what was wrong."""
         alerts = await self._json("/api/v2/alerts")
         status = await self._json("/api/v2/status")
         try:
             started = datetime.fromisoformat(status["uptime"]).timestamp()
         except (KeyError, TypeError, ValueError):
-            raise _fault("odd", f"what answers at {self._url} is no Alertmanager: it names no start time") from None
+            words = f"what answers at {self._url} is no Alertmanager: it names no start time"
+            raise AlertmanagerError(words) from None
         return Told(alerts, started, await self._page())
 
     async def _page(self) -> bool:
@@ -53,21 +54,16 @@ class Alertmanager:
         try:
             return await self._http.get(self._url + path)
         except httpx.TimeoutException:
-            raise _fault("slow", f"Alertmanager at {self._url} did not answer in time") from None
+            raise AlertmanagerError(f"Alertmanager at {self._url} did not answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             words = f"Alertmanager at {self._url} does not answer ({type(error).__name__})"
-            raise _fault("down", words) from None
+            raise AlertmanagerError(words) from None
 
     async def _json(self, path: str) -> Any:
         answer = await self._get(path)
         if answer.status_code != 200:
-            kind: Kind = "restarting" if answer.status_code == 503 else "odd"
-            raise _fault(kind, f"Alertmanager at {self._url} answers HTTP {answer.status_code}")
+            raise AlertmanagerError(f"Alertmanager at {self._url} answers HTTP {answer.status_code}")
         try:
             return answer.json()
         except ValueError:
-            raise _fault("odd", f"what answers at {self._url} is no Alertmanager: no JSON at {path}") from None
-
-
-def _fault(kind: Kind, sentence: str) -> SourceFault:
-    return SourceFault("Alertmanager", kind, sentence)
+            raise AlertmanagerError(f"what answers at {self._url} is no Alertmanager: no JSON at {path}") from None

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from eddie_board import alerts, links
 from eddie_board.alertmanager import Told
-from eddie_board.errors import SourceFault
+from eddie_board.errors import AlertmanagerError, PrometheusError
 from eddie_board.links import Link, Sighting
 from eddie_board.objectives import Indicator, indicators
 
@@ -25,7 +25,7 @@ class Alertmanager(Protocol):
     """Who answers for alerts."""
 
     async def ask(self) -> Told:
-        """Answer what it knows now. Raises SourceFault."""
+        """Answer what it knows now. Raises AlertmanagerError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +109,18 @@ class Chain:
             alerts=await self._alerts({str(one.get("uid")) for one in shown}, now, told),
         )
 
-    async def _told(self) -> Told | SourceFault:
+    async def _told(self) -> Told | AlertmanagerError:
         try:
             return await self._alertmanager.ask()
-        except SourceFault as error:
+        except AlertmanagerError as error:
             return error
 
     # Indicators
 
     async def _tiles(
-        self, known: tuple[Indicator, ...], now: float, sighting: Sighting | SourceFault
+        self, known: tuple[Indicator, ...], now: float, sighting: Sighting | PrometheusError
     ) -> tuple[Tile, ...]:
-        if isinstance(sighting, SourceFault):
+        if isinstance(sighting, PrometheusError):
             return tuple(self._last(one, str(sighting)) for one in known)
         tiles = _counts_of_nothing(await asyncio.gather(*(self._tile(one, now) for one in known)))
         return tiles if sighting.exporters.well else tuple(map(_not_vouched_for, tiles))
@@ -128,7 +128,7 @@ class Chain:
     async def _tile(self, indicator: Indicator, now: float) -> Tile:
         try:
             found = await links.value(self._prometheus, indicator.expression, now)
-        except SourceFault as fault:
+        except PrometheusError as fault:
             return self._last(indicator, str(fault))
         return Tile(indicator, found, _judged(indicator, found), now)
 
@@ -140,7 +140,7 @@ class Chain:
 
     # Alerts
 
-    async def _alerts(self, dashboards: set[str], now: float, told: Told | SourceFault) -> Alerts:
+    async def _alerts(self, dashboards: set[str], now: float, told: Told | AlertmanagerError) -> Alerts:
         fault = ""
         if isinstance(told, Told):
             try:
@@ -152,7 +152,7 @@ class Chain:
         last = self._state.alerts
         try:
             firing = alerts.from_prometheus(await self._prometheus.get("alerts"), dashboards)
-        except (SourceFault, ValueError) as error:
+        except (PrometheusError, ValueError) as error:
             return replace(last, fault=f"{fault}; {error}")
         return Alerts(firing, "Prometheus", now, fault, last.page)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from eddie_board.alertmanager import Told
-from eddie_board.errors import SourceFault
+from eddie_board.errors import AlertmanagerError, PrometheusError
 
 State = Literal["up", "down", "unknown", "off"]
 Age = Literal["since", "longer", "seen"]
@@ -23,7 +23,7 @@ MOST_STEPS = 5760
 
 
 class Asked(Protocol):
-    """What of Prometheus is needed here; both raise SourceFault."""
+    """What of Prometheus is needed here; both raise PrometheusError."""
 
     async def query(self, expression: str, at: float) -> list[tuple[dict[str, str], float]]:
         """Answer an instant query."""
@@ -82,14 +82,14 @@ async def value(prometheus: Asked, expression: str, at: float) -> float | None:
     return answer[0][1] if len(answer) == 1 and answer[0][1] == answer[0][1] else None
 
 
-async def sighted(prometheus: Asked, now: float, scrape: float) -> Sighting | SourceFault:
+async def sighted(prometheus: Asked, now: float, scrape: float) -> Sighting | PrometheusError:
     """Ask Prometheus for everything at once; answers the fault instead of raising it."""
     asked = asyncio.gather(*(_group(prometheus, one, now, scrape) for one in (EXPORTERS, WATCHERS, ALERTMANAGERS)))
     try:
         runtime, (exporters, watchers, alertmanagers) = await asyncio.gather(
             prometheus.get("status/runtimeinfo"), asked
         )
-    except SourceFault as fault:
+    except PrometheusError as fault:
         return fault
     return Sighting(_started(runtime), exporters, watchers, alertmanagers)
 
@@ -132,9 +132,11 @@ class Watch:
         self._started = started
         self._seen: dict[str, float] = {}
 
-    def judge(self, now: float, sighting: Sighting | SourceFault, told: Told | SourceFault) -> tuple[Link, ...]:
+    def judge(
+        self, now: float, sighting: Sighting | PrometheusError, told: Told | AlertmanagerError
+    ) -> tuple[Link, ...]:
         """Answer the links in the order of the data's way."""
-        if isinstance(sighting, SourceFault):
+        if isinstance(sighting, PrometheusError):
             exporter = self._unknown("Exporter", "not known while Prometheus does not answer")
             prometheus = self._missing("Prometheus", sighting)
             docker = self._unknown("Docker watcher", "not known while Prometheus does not answer")
@@ -146,10 +148,10 @@ class Watch:
         self._seen |= {one.name: now for one in links if one.state == "up"}
         return links
 
-    def _alertmanager(self, sighting: Sighting | SourceFault, told: Told | SourceFault) -> Link:
-        if not isinstance(told, SourceFault):
+    def _alertmanager(self, sighting: Sighting | PrometheusError, told: Told | AlertmanagerError) -> Link:
+        if not isinstance(told, AlertmanagerError):
             return Link("Alertmanager", "up", "answers", told.started)
-        if isinstance(sighting, SourceFault) or not sighting.alertmanagers.known or sighting.alertmanagers.well:
+        if isinstance(sighting, PrometheusError) or not sighting.alertmanagers.known or sighting.alertmanagers.well:
             return self._missing("Alertmanager", told)
         return sighting.alertmanagers.link("Alertmanager", str(told))
 
@@ -163,7 +165,7 @@ class Watch:
             return found.link("Docker watcher", "the Docker Engine answers it")
         return found.link("Docker watcher", "the Docker Engine does not answer it: limits come from reports alone")
 
-    def _missing(self, name: str, fault: SourceFault) -> Link:
+    def _missing(self, name: str, fault: PrometheusError | AlertmanagerError) -> Link:
         """Say that a program which the board itself asks does not answer, and when it last did."""
         if name in self._seen:
             return Link(name, "down", str(fault), self._seen[name], "seen")
