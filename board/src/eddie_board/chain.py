@@ -46,7 +46,8 @@ class Tile:
 class Alerts:
     """What fires, who said so (empty: nobody ever did), when, and what was wrong with those who did not answer.
 
-    ``page`` says whether Alertmanager has a page of its own, where a silence can be made.
+    ``kept``: nobody answers now, and this is what was said at ``at``. ``page`` says whether Alertmanager has a page of its
+    own, where a silence can be made.
     """
 
     firing: alerts.Firing = alerts.Firing()
@@ -54,6 +55,7 @@ class Alerts:
     at: float = 0.0
     fault: str = ""
     page: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Chain:
         self, known: tuple[Indicator, ...], now: float, sighting: Sighting | PrometheusError
     ) -> tuple[Tile, ...]:
         if isinstance(sighting, PrometheusError):
-            return tuple(self._last(one, str(sighting)) for one in known)
+            return tuple(self._last(one, "Prometheus does not answer") for one in known)
         tiles = _counts_of_nothing(await asyncio.gather(*(self._tile(one, now) for one in known)))
         return tiles if sighting.exporters.well else tuple(map(_not_vouched_for, tiles))
 
@@ -153,7 +155,7 @@ class Chain:
         try:
             firing = alerts.from_prometheus(await self._prometheus.get("alerts"), dashboards)
         except (PrometheusError, ValueError) as error:
-            return replace(last, fault=f"{fault}; {error}")
+            return replace(last, fault=f"{fault}; {error}", kept=True)
         return Alerts(firing, "Prometheus", now, fault, last.page)
 
 

@@ -84,13 +84,16 @@ def counts(alerts: Alerts) -> str:
 def proof(alerts: Alerts, now: float) -> str:
     """Say whether the Watchdog proves that alerts reach Alertmanager."""
     since = alerts.firing.watchdog
-    if not alerts.source:
-        return ""
-    if alerts.source == "Prometheus":
-        return "Whether anybody is told is not known: Alertmanager does not answer."
+    if not proven(alerts):
+        return "Whether anybody is told is not known: Alertmanager does not answer." if alerts.source else ""
     if since is None:
         return "The Watchdog is missing in Alertmanager: alerts may not arrive there. See whether Prometheus runs."
     return f"Alerting works: the Watchdog has been in Alertmanager for {span(now - since)}."
+
+
+def proven(alerts: Alerts) -> bool:
+    """Say whether Alertmanager itself answers now, so that the Watchdog's presence or absence proves something."""
+    return alerts.source == "Alertmanager" and not alerts.kept
 
 
 def trouble(alerts: Alerts, now: float) -> str:
@@ -99,10 +102,9 @@ def trouble(alerts: Alerts, now: float) -> str:
         return ""
     if not alerts.source:
         return f"{alerts.fault}."
-    old = now - alerts.at
-    if alerts.source == "Prometheus" and old < 1:
-        return f"{alerts.fault}. These fire in Prometheus; what is silenced is not known."
-    return f"{alerts.fault}. This is what {alerts.source} said {span(old)} ago."
+    if alerts.kept:
+        return f"{alerts.fault}. This is what {alerts.source} said {span(now - alerts.at)} ago."
+    return f"{alerts.fault}. Prometheus was asked instead; what is silenced is not known."
 
 
 def changes(before: tuple[Alert, ...], now: tuple[Alert, ...]) -> str:

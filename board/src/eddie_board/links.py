@@ -68,12 +68,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What Prometheus knows of the chain; ``started`` is its own start."""
+    """What Prometheus knows of the chain; ``started`` is its own start, ``watched`` whether Docker ever answered."""
 
     started: float | None
     exporters: Group
     watchers: Group
     alertmanagers: Group
+    watched: bool
 
 
 async def value(prometheus: Asked, expression: str, at: float) -> float | None:
@@ -86,12 +87,14 @@ async def sighted(prometheus: Asked, now: float, scrape: float) -> Sighting | Pr
     """Ask Prometheus for everything at once; answers the fault instead of raising it."""
     asked = asyncio.gather(*(_group(prometheus, one, now, scrape) for one in (EXPORTERS, WATCHERS, ALERTMANAGERS)))
     try:
-        runtime, (exporters, watchers, alertmanagers) = await asyncio.gather(
-            prometheus.get("status/runtimeinfo"), asked
+        runtime, watched, (exporters, watchers, alertmanagers) = await asyncio.gather(
+            prometheus.get("status/runtimeinfo"),
+            value(prometheus, f"max(max_over_time({WATCHERS}[{DAY:.0f}s]))", now),
+            asked,
         )
     except PrometheusError as fault:
         return fault
-    return Sighting(_started(runtime), exporters, watchers, alertmanagers)
+    return Sighting(_started(runtime), exporters, watchers, alertmanagers, watched=bool(watched))
 
 
 def _started(runtime: Any) -> float | None:
@@ -153,6 +156,8 @@ class Watch:
             return Link("Alertmanager", "up", "answers", told.started)
         if isinstance(sighting, PrometheusError) or not sighting.alertmanagers.known or sighting.alertmanagers.well:
             return self._missing("Alertmanager", told)
+        if (sighting.started or 0.0) > self._seen.get("Alertmanager", self._started):
+            return self._missing("Alertmanager", told)  # it may have ended while Prometheus was away
         return sighting.alertmanagers.link("Alertmanager", str(told))
 
     def _docker(self, sighting: Sighting) -> Link:
@@ -163,6 +168,9 @@ class Watch:
             return Link("Docker watcher", "off", "off on purpose: the exporter was told to watch no Docker")
         if found.well:
             return found.link("Docker watcher", "the Docker Engine answers it")
+        if not sighting.watched:
+            # Off and never there look alike: the exporter's gauge is 0 for both. Neither is something that broke.
+            return Link("Docker watcher", "off", "no Docker Engine seen: it is off on purpose, or there is none")
         return found.link("Docker watcher", "the Docker Engine does not answer it: limits come from reports alone")
 
     def _missing(self, name: str, fault: PrometheusError | AlertmanagerError) -> Link:
