@@ -59,9 +59,8 @@ class AlertList:
         """Show ``alerts``; the list is made anew only when it is another one."""
         self._counts.text = words.counts(alerts)
         self._proof.text = words.proof(alerts, now)
-        watchdog = (
-            "unknown" if alerts.source != "Alertmanager" else "missing" if alerts.firing.watchdog is None else "there"
-        )
+        there = "missing" if alerts.firing.watchdog is None else "there"
+        watchdog = there if words.proven(alerts) else "unknown"
         if self._proof.props.get("data-watchdog") != watchdog:
             self._proof.props["data-watchdog"] = watchdog
             self._proof.update()

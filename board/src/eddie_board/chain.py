@@ -46,8 +46,8 @@ class Tile:
 class Alerts:
     """What fires, who said so (empty: nobody ever did), when, and what was wrong with those who did not answer.
 
-    ``kept``: nobody answers now, and this is what was said at ``at``. ``page`` says whether Alertmanager has a page of its
-    own, where a silence can be made.
+    ``kept``: nobody answers now, and this is what was said at ``at``. ``page`` says whether Alertmanager has a page of
+    its own, where a silence can be made.
     """
 
     firing: alerts.Firing = alerts.Firing()
