@@ -12,7 +12,11 @@ from eddie_board.queries import Window
 from eddie_board.shared import Answer
 
 SCRIPT = Path(__file__).parent / "draw.js"
-"""The page loads this file as a classic script in its head, before any chart; options call its functions."""
+"""The page loads this file as a classic script in its head, before any chart; options call its functions.
+
+Charts inside one element with the attribute data-crosshair share their crosshair: for dashboards whose JSON says
+graphTooltip 1 or 2.
+"""
 
 _DRAWN: dict[str, Callable[[Panel, Answer, Window], Drawing]] = {
     "timeseries": timeseries.chart,
@@ -26,10 +30,10 @@ _DRAWN: dict[str, Callable[[Panel, Answer, Window], Drawing]] = {
 }
 
 
-def drawing(panel: Panel, answer: Answer, window: Window) -> Drawing:
-    """Draw ``panel`` from ``answer``, over the time of ``window``.
+def drawing(panel: Panel, answer: Answer, window: Window | None = None) -> Drawing:
+    """Draw ``panel`` from ``answer``, over the time of ``window`` (None: that it was asked for).
 
     The same for dark and light and for all viewers: what differs is decided by draw.js in the browser.
     """
     drawn = _DRAWN.get(panel.type)
-    return drawn(panel, answer, window) if drawn else Unknown(panel.type)
+    return drawn(panel, answer, window or answer.window) if drawn else Unknown(panel.type)

@@ -162,7 +162,7 @@ window.eddieDraw = (() => {
   };
 
   // The crosshair of all charts inside one element with data-crosshair moves together, the tooltip stays where it is.
-  const CHARTS = ".nicegui-echart";
+  const CHARTS = "[_echarts_instance_]";
   let library = null;
   let wanted = false;
   const follow = () => {
