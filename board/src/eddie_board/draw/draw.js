@@ -15,6 +15,7 @@ window.eddieDraw = (() => {
     return Math.max(0, decimals + (Math.abs(value) / 10 ** -decimals > 2.25 ? 1 : 0));
   };
   const fixed = (value, decimals) => {
+    if (decimals === null && value !== 0 && Math.abs(value) < 1e-15) return String(Number(value.toPrecision(3)));
     const count = decimals ?? readable(value);
     const factor = 10 ** Math.max(0, count);
     const scaled = value * factor;

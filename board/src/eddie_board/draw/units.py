@@ -20,6 +20,8 @@ _PREFIXES = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E", "Z", "Y
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
 _BOOLEAN = {"bool": ("True", "False"), "bool_yes_no": ("Yes", "No"), "bool_on_off": ("On", "Off")}
 _THOUSANDS = ("", "K", "M", "B", "T")
+_TINY = 1e-15
+"""Below it a number is written with an exponent: its decimals could not be counted."""
 _PLAIN = ("", "none", "string", "locale", "hex", "hex0x", "sci")
 _TIMES = ("dateTimeAsIso", "dateTimeAsUS", "dateTimeAsLocal", "dateTimeAsSystem", "dateTimeFromNow")
 _SPANS = {"dthms": ("clock", 1.0), "dtdhms": ("dayclock", 1.0), "clocks": ("dayclock", 1.0)} | {
@@ -77,6 +79,8 @@ class Unit:
 
 def fixed(value: float, decimals: int | None) -> str:
     """Write ``value`` with so many ``decimals``, None: as many as make it readable (Grafana's toFixed)."""
+    if decimals is None and 0 < abs(value) < _TINY:
+        return plain(float(f"{value:.3g}"))
     if decimals is None:
         decimals = _readable(value)
     factor = 10.0 ** max(0, decimals)
