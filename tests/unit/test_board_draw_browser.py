@@ -16,7 +16,7 @@ from tests.support.panels import HOSTILE, TIMES, charted, panel, series, shipped
 
 from eddie_board.draw import SCRIPT
 from eddie_board.draw.model import Chart
-from eddie_board.draw.units import unit
+from eddie_board.draw.unit_names import unit
 from eddie_board.frames import Mark
 
 HOME = "http://board.test"
@@ -130,6 +130,23 @@ def test_both_write_numbers_alike(page: Page, decimals: int | None) -> None:
         if mine != theirs
     ]
     assert differ == []
+
+
+@pytest.mark.parametrize(
+    ("name", "decimals", "values", "texts"),
+    [
+        ("short", 0, [800, 1000, 1200], ["800", "1 K", "1.2 K"]),
+        ("percentunit", None, [0.8, 0.85, 1], ["80%", "85%", "100%"]),
+        ("suffix:/min", None, [0, 2.5, 5], ["0 /min", "2.5 /min", "5 /min"]),
+        ("bytes", None, [0, 2**30], ["0 B", "1 GiB"]),
+    ],
+)
+def test_ticks_read_differently(
+    page: Page, name: str, decimals: int | None, values: list[float], texts: list[str]
+) -> None:
+    """Each tick of an axis is written to its step, without noughts at the end."""
+    written = page.evaluate("([unit, values]) => values.map(eddieDraw.tick(unit))", [unit(name).spec(decimals), values])
+    assert written == texts
 
 
 @pytest.mark.parametrize("kind", ["timeseries", "barchart"])

@@ -8,7 +8,8 @@ import pytest
 
 from eddie_board.draw.colours import FALLBACK, ink, of_series
 from eddie_board.draw.reduce import extent, reduced
-from eddie_board.draw.units import plain, unit
+from eddie_board.draw.unit_names import unit
+from eddie_board.draw.units import plain
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def time_axis(start: float, end: float, columns: int) -> dict[str, Any]:
         "axisLine": {**RULE, "onZero": False},
         "axisTick": {**RULE, "length": 4},
         "splitLine": RULE,
-        "splitNumber": max(2, columns // 2),
+        "splitNumber": min(6, max(2, columns // 2)),
     }
 
 

@@ -35,7 +35,11 @@ window.eddieDraw = (() => {
     if (form === "both") return `${day} ${minute}`;
     return `${at.getFullYear()}-${day.replace("/", "-")} ${minute}:${two(at.getSeconds())}`;
   };
-  const STEPS = { year: 31536000, month: 2592000, week: 604800, day: 86400, hour: 3600, minute: 60, second: 1, millisecond: 0.001 };
+  const DAY = 86400;
+  const STEPS = {
+    ...{ year: 365 * DAY, month: 30 * DAY, week: 7 * DAY, day: DAY },
+    ...{ hour: 3600, minute: 60, second: 1, millisecond: 0.001 },
+  };
   const span = (seconds, decimals) => {
     const words = [];
     let left = decimals ?? 0;
@@ -70,8 +74,8 @@ window.eddieDraw = (() => {
     const scaled = number / rung[1];
     const minus = unit.prefix && number < 0 ? "-" : "";
     const shown = minus ? -scaled : scaled;
-    // A tick between whole numbers is exact to its step, and loses what is only noughts.
-    const exact = tick && unit.decimals === null && value % 1 !== 0;
+    // A tick is exact to its step, and loses what is only noughts: two ticks never read the same.
+    const exact = tick && (unit.decimals === null ? value % 1 !== 0 : rung[1] !== 1);
     const text = exact ? String(Number(shown.toPrecision(6))) : fixed(shown, unit.decimals);
     return `${minus}${unit.prefix}${text}${Math.abs(scaled) > 1 ? rung[3] : rung[2]}`;
   };
@@ -114,7 +118,7 @@ window.eddieDraw = (() => {
   const line = (box, colour, name, value) => {
     const row = element(box, { display: "flex", alignItems: "center", gap: "8px", lineHeight: "20px" });
     element(row, { background: colour, width: "14px", height: "4px", borderRadius: "2px", flex: "none" });
-    const words = { flex: "1", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", unicodeBidi: "isolate" };
+    const words = { flex: "1", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" };
     // The same name twice is told apart by characters of no width, which nobody needs to copy.
     element(row, words, String(name).replace(/\u200b+$/, ""));
     element(row, { fontWeight: "500", paddingLeft: "12px", flex: "none" }, value);
@@ -171,8 +175,9 @@ window.eddieDraw = (() => {
     const own = pointer.target instanceof Element ? pointer.target.closest(CHARTS) : null;
     const group = own?.closest("[data-crosshair]");
     const chart = own && library.getInstanceByDom(own);
-    const inside = group && chart?.containPixel?.("grid", [pointer.clientX - own.getBoundingClientRect().left, 20]);
-    const at = inside ? chart.convertFromPixel({ xAxisIndex: 0 }, pointer.clientX - own.getBoundingClientRect().left) : null;
+    const across = own ? pointer.clientX - own.getBoundingClientRect().left : 0;
+    const inside = group && chart?.containPixel("grid", [across, 20]);
+    const at = inside ? chart.convertFromPixel({ xAxisIndex: 0 }, across) : null;
     for (const other of (group ?? document).querySelectorAll(group ? CHARTS : `[data-crosshair] ${CHARTS}`)) {
       const beside = other === own ? null : library.getInstanceByDom(other);
       const x = at === null ? NaN : beside?.convertToPixel({ xAxisIndex: 0 }, at);
@@ -203,7 +208,10 @@ window.eddieDraw = (() => {
     value: (unit) => (value) => said(unit, value),
     low: (end) => (shown) => fit(end, shown)[0],
     high: (end) => (shown) => fit(end, shown)[1],
-    time: (seconds) => (value) => moment(value, seconds <= 300 ? "second" : seconds <= 86400 ? "minute" : seconds <= 172800 ? "both" : new Date(value).getHours() ? "both" : "day"),
+    time: (seconds) => (value) => {
+      if (seconds <= DAY) return moment(value, seconds <= 300 ? "second" : "minute");
+      return moment(value, seconds <= 2 * DAY || new Date(value).getHours() ? "both" : "day");
+    },
     dot: (row) => (value) => (value?.[row] ? "circle" : "none"),
     bar: (units, of) => (bar) => said(units[of[bar.dataIndex]], bar.value),
     tooltip,

@@ -11,7 +11,8 @@ from typing import Any
 from eddie_board.dashboard import Panel
 from eddie_board.draw.colours import Ink, ink, of_series
 from eddie_board.draw.reduce import reduced
-from eddie_board.draw.units import Unit, unit
+from eddie_board.draw.unit_names import unit
+from eddie_board.draw.units import Unit
 from eddie_board.frames import Series
 
 

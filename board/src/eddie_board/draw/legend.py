@@ -9,7 +9,7 @@ from typing import Any, Literal
 from eddie_board.draw.fields import Field
 from eddie_board.draw.model import LegendRow
 from eddie_board.draw.reduce import TITLES, reduced
-from eddie_board.draw.units import unit
+from eddie_board.draw.unit_names import unit
 
 _UNITLESS = frozenset({"count"})
 

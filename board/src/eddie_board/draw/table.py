@@ -11,7 +11,7 @@ from eddie_board.draw.fields import Field, of
 from eddie_board.draw.model import Cell, Table
 from eddie_board.draw.reduce import extent, reduced
 from eddie_board.draw.single import empty_text
-from eddie_board.draw.units import unit
+from eddie_board.draw.unit_names import unit
 from eddie_board.frames import Series
 from eddie_board.queries import Window
 from eddie_board.shared import Answer

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from eddie_board.dashboard import Panel
 from eddie_board.draw import legend, marks, tooltip
 from eddie_board.draw.axes import Scales, threshold_marks, time_axis
-from eddie_board.draw.colours import Ink
-from eddie_board.draw.columns import Columns, bridged, finite, lonely
-from eddie_board.draw.expressions import call
-from eddie_board.draw.fields import Field, fields
+from eddie_board.draw.columns import Columns, finite
+from eddie_board.draw.curves import Line, drawn
+from eddie_board.draw.fields import fields
 from eddie_board.draw.model import Chart, LegendRow
 from eddie_board.draw.reduce import extent, reduced
 from eddie_board.frames import Series
 from eddie_board.queries import Window
 from eddie_board.shared import Answer
 
-_STEPS = {"stepBefore": "start", "stepAfter": "end"}
 _SPACE = 10.0
 """Pixels between samples from which on each has its point, where the panel leaves it to the program."""
-
-
-@dataclass(slots=True)
-class Line:
-    """One series on its way into the chart."""
-
-    series: Series
-    field: Field
-    ink: Ink
-    key: str
-    axis: int
-    values: list[float | None]
-    stack: str = ""
 
 
 def chart(panel: Panel, answer: Answer, window: Window) -> Chart:
@@ -44,7 +28,7 @@ def chart(panel: Panel, answer: Answer, window: Window) -> Chart:
     _percentages(lines)
     _reach(lines, scales)
     sparse = _sparse(panel, lines)
-    drawn = [_drawn(line, columns, sparse=sparse) for line in lines]
+    curves = [drawn(line, columns, sparse=sparse) for line in lines]
     helpers = _helpers(scales, marks.holder(answer.marks))
     marked = marks.titles(answer.marks, lines[0].series.times if lines else (), columns)
     names = legend.calculations(panel.options)
@@ -59,7 +43,7 @@ def chart(panel: Panel, answer: Answer, window: Window) -> Chart:
         "xAxis": time_axis(window.start, window.end, panel.w),
         "yAxis": scales.options(),
         "dataset": columns.datasets,
-        "series": drawn + helpers + [marked],
+        "series": curves + helpers + [marked],
         "tooltip": tooltip.over_time(panel.options, told, marks=len(lines) + len(helpers)),
     }
     return Chart(
@@ -135,83 +119,6 @@ def _sparse(panel: Panel, lines: Sequence[Line]) -> bool:
     return len(set().union(*(line.series.times for line in lines))) * _SPACE <= width
 
 
-def _drawn(line: Line, columns: Columns, *, sparse: bool) -> dict[str, Any]:
-    custom = line.field.custom
-    style = custom.get("drawStyle") or "line"
-    times, values = line.series.times, line.values
-    spans = custom.get("spanNulls")
-    if style == "line" and not line.stack and isinstance(spans, int | float) and not isinstance(spans, bool):
-        over = bridged(times, values, spans / 1000)
-        if over:
-            kept = [at for at in range(len(times)) if at not in over]
-            times, values = tuple(times[at] for at in kept), [values[at] for at in kept]
-    dataset, row = columns.put(times, values)
-    option = {
-        "name": line.key,
-        "yAxisIndex": line.axis,
-        "datasetIndex": dataset,
-        "seriesLayoutBy": "row",
-        "encode": {"x": 0, "y": row},
-        "stack": line.stack or None,
-        "itemStyle": line.ink.option(),
-        "emphasis": {"disabled": True},
-        "animation": False,
-    }
-    if style == "bars":
-        return option | _bars(line)
-    return option | _curve(line) | _points(line, columns, (times, values), sparse=sparse)
-
-
-def _bars(line: Line) -> dict[str, Any]:
-    custom = line.field.custom
-    width = _number(custom.get("lineWidth"), 1)
-    border = line.ink.option("borderColor") if width else {"borderColor": "transparent"}
-    return {
-        "type": "bar",
-        "itemStyle": {**line.ink.option(), "opacity": _share(custom), "borderWidth": width, **border},
-        "barCategoryGap": f"{100 - 100 * _number(custom.get('barWidthFactor'), 0.6):g}%",
-        "barGap": "-100%",
-        "barMaxWidth": _number(custom.get("barMaxWidth"), 200),
-    }
-
-
-def _curve(line: Line) -> dict[str, Any]:
-    custom = line.field.custom
-    width = _number(custom.get("lineWidth"), 1)
-    if custom.get("drawStyle") == "points":
-        width = 0
-    pattern = custom.get("lineStyle") or {}
-    kind: Any = "solid" if pattern.get("fill") in (None, "solid") else pattern.get("dash") or [10, 10]
-    cap = "round" if pattern.get("fill") == "dot" else "butt"
-    shape = custom.get("lineInterpolation")
-    filled = _share(custom) > 0 and custom.get("drawStyle") != "points"
-    return {
-        "type": "line",
-        "step": _STEPS.get(str(shape), False),
-        "smooth": 0.3 if shape == "smooth" else False,
-        "smoothMonotone": "x",
-        "connectNulls": custom.get("spanNulls") is True,
-        "lineStyle": {**line.ink.option(), "width": width, "type": kind, "cap": cap, "opacity": 1 if width else 0},
-        "areaStyle": {**line.ink.option(), "opacity": _share(custom)} if filled else None,
-    }
-
-
-def _points(
-    line: Line, columns: Columns, samples: tuple[tuple[float, ...], list[float | None]], *, sparse: bool
-) -> dict[str, Any]:
-    custom = line.field.custom
-    mode = "always" if custom.get("drawStyle") == "points" else custom.get("showPoints") or "auto"
-    size = max(_number(custom.get("pointSize"), 5), _number(custom.get("lineWidth"), 1))
-    times, values = samples
-    if mode == "always" or (mode == "auto" and sparse):
-        return {"showSymbol": True, "showAllSymbol": True, "symbol": "circle", "symbolSize": size}
-    alone = lonely(values) if mode == "auto" else None
-    if alone is None:
-        return {"showSymbol": False, "symbol": "circle", "symbolSize": size}
-    _, row = columns.put(times, alone)
-    return {"showSymbol": True, "showAllSymbol": True, ":symbol": call("dot", row), "symbolSize": size + 1}
-
-
 def _helpers(scales: Scales, annotations: Mapping[str, Any]) -> list[dict[str, Any]]:
     # Thresholds hang on a series of their own, so that no hidden series takes them along.
     helpers = []
@@ -229,14 +136,6 @@ def _row(line: Line, names: Sequence[str], scales: Scales) -> LegendRow:
     kind: Any = pattern if pattern in ("dash", "dot") else "solid"
     right = scales.rows[line.axis].right
     return LegendRow(line.key, line.field.name, line.ink, kind, right, texts, numbers)
-
-
-def _share(custom: Mapping[str, Any]) -> float:
-    return _number(custom.get("fillOpacity"), 0) / 100
-
-
-def _number(value: object, otherwise: float) -> float:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
 
 
 def _notes(lines: Sequence[Line]) -> tuple[str, ...]:
