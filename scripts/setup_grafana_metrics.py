@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Station "panel", in a Grafana that somebody already runs: puts dashboards, data source and alerts there, and takes them away.
+"""Station "panel", in somebody's own Grafana: puts dashboards, data source and alerts there, and takes them away.
 
 It reads the committed dashboard and rule JSON (grafana/provisioning), so no expression stands here. Nothing that is not
 ours is changed: ours is what carries a uid of this script *and* its mark (docs/decisions/0006). One file, standard
@@ -90,7 +90,7 @@ class Api:
     pause: Callable[[float], None] = time.sleep
 
     def ask(self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
-        """Return the JSON of an answer, None of an empty one. A POST that may have been carried out is not sent again."""
+        """Return the JSON of an answer, None of an empty one. A POST that may have been done is not sent again."""
         for attempt in range(1, TRIES + 1):
             try:
                 return self._once(method, path, body, headers or {})
@@ -104,7 +104,12 @@ class Api:
     def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         sent = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data=sent, method=method)
-        for key, value in {"Accept": "application/json", "Content-Type": "application/json", **self.headers, **headers}.items():
+        for key, value in {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            **self.headers,
+            **headers,
+        }.items():
             request.add_header(key, value)
         handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=self.tls), NoRedirect()]
         if is_loopback(self.url):
@@ -135,9 +140,15 @@ class Api:
         if status == 403:
             raise AnswerError(denied(f"{method} {path}", text), DENIED, status)
         if status == 407 or (300 <= status < 400):
-            raise AnswerError(f"{where}: a proxy or login page answered ({status}); give Grafana's own address", REFUSED, status)
+            raise AnswerError(
+                f"{where}: a proxy or login page answered ({status}); give Grafana's own address", REFUSED, status
+            )
         if "json" not in kind and text.strip() and status != 404:
-            raise AnswerError(f"{where} answered {kind} instead of JSON: is a proxy's page there, or not {self.name}?", REFUSED, status)
+            raise AnswerError(
+                f"{where} answered {kind} instead of JSON: is a proxy's page there, or not {self.name}?",
+                REFUSED,
+                status,
+            )
         if status >= 400:
             code = TAKEN if status in {409, 412} else REFUSED
             raise AnswerError(f"{where} refused {method} {path} ({status}): {said}", code, status)
@@ -210,7 +221,11 @@ def role_for(permissions: list[str]) -> str:
 
 def slug(environment: str) -> str:
     """Give an environment's part of a uid: itself while it is short, for a rule's uid has 40 characters at most."""
-    return environment if len(environment) <= 10 else f"{environment[:3]}{hashlib.sha256(environment.encode()).hexdigest()[:7]}"
+    return (
+        environment
+        if len(environment) <= 10
+        else f"{environment[:3]}{hashlib.sha256(environment.encode()).hexdigest()[:7]}"
+    )
 
 
 @dataclass
@@ -231,12 +246,14 @@ class Wanted:
             groups = json.loads((files / "alerting" / "rules.json").read_text())["groups"]
             policy = json.loads((files / "alerting" / "policies.json").read_text())["policies"][0]
         except (OSError, ValueError, KeyError, IndexError) as error:
-            raise SetupError(f"expected the committed files in {files}, got: {plain(error)}; run it in a checkout", USAGE) from None
+            raise SetupError(
+                f"expected the committed files in {files}, got: {plain(error)}; run it in a checkout", USAGE
+            ) from None
         timings = {name: policy[name] for name in ("group_wait", "group_interval", "repeat_interval")}
         return cls(environment, found, groups, timings)
 
     def rule(self, committed: Json, source: str, group: str, receiver: str | None) -> Json:
-        """Give a committed rule as the API takes it; ``source`` is the data source's uid, ``receiver`` a contact point."""
+        """Give a committed rule as the API takes it; ``source`` is a data source's uid, ``receiver`` a contact point."""
         rule = copy.deepcopy(committed)
         rule["uid"] = f"eddie-{slug(self.environment)}-{rule['uid'].removeprefix('eddie-')}"
         rule["title"] = f"{rule['title']} ({self.environment})"
@@ -326,20 +343,37 @@ def difference(there: Json | None, wanted: Json | None) -> list[str]:
 
 # --- would every symptom page twice? ------------------------------------------------------------------------------
 
-MISSING_YAML = """\
-# Add to the Alertmanager's configuration, reload it, and run this script again:
-inhibit_rules:
-  - source_matchers: ['origin="prometheus"']
-    target_matchers: ['origin="grafana"']
-    equal: [alertname]
-  - source_matchers: ['alertname="PrometheusDown"']
-    target_matchers: ['origin="grafana"', 'alertname!="PrometheusDown"']
-route:
-  routes:
-    # Before all others; receiver: who is told of your alerts. Longer than Prometheus's resend delay and one evaluation.
-    - matchers: ['origin="grafana"']
-      group_wait: 90s
-      receiver: YOURS"""
+DOWN = "PrometheusDown"
+"""The alert only Grafana can raise; while it fires, its other alerts keep an old state and are no news."""
+
+
+def missing_yaml(names: list[str]) -> list[str]:
+    """Write what an Alertmanager needs, so that each of the alerts ``names`` is told once.
+
+    A rule's title holds the environment and is the `alertname` of Grafana's alert, whatever labels say; so each name
+    has an inhibition of its own, and `environment` keeps two environments apart.
+    """
+    lines = ["# Add to the Alertmanager's configuration, reload it, and run this script again:", "inhibit_rules:"]
+    for name in names:
+        lines += [
+            f"""  - source_matchers: ['alertname="{name}"', 'origin="prometheus"']""",
+            f"""    target_matchers: ['alertname=~"{name} .+"', 'origin="grafana"']""",
+            "    equal: [environment]",
+        ]
+    return [
+        *lines,
+        f"""  - source_matchers: ['alertname=~"{DOWN} .+"']""",
+        f"""    target_matchers: ['alertname!~"{DOWN} .+"', 'origin="grafana"']""",
+        "    equal: [environment]",
+        "route:",
+        "  routes:",
+        "    # Before all others, and longer than Prometheus's resend delay and one evaluation.",
+        """    - matchers: ['origin="grafana"']""",
+        "      group_wait: 90s",
+        "      receiver: YOURS  # who is told",
+    ]
+
+
 LONG_ENOUGH = 76.0
 """Seconds Grafana's copy has to wait: Prometheus's resend delay (1 m) and one evaluation (15 s) are shorter."""
 
@@ -453,28 +487,33 @@ def waits(route: Json, labels: dict[str, str], inherited: float = 30.0) -> Itera
         yield own
 
 
-def pages_twice(rules: list[Json], copies: list[Json], status: Json | None) -> str:
+def pages_twice(rules: list[Json], copies: dict[str, Json], external: dict[str, str], status: Json | None) -> str:
     """Say why each symptom would be told twice; empty when it would not.
 
-    ``rules`` are Prometheus's alerts, ``copies`` ours for Grafana, ``status`` what Alertmanager says of itself.
+    ``rules`` are Prometheus's alerts and ``external`` the labels it adds to each; ``copies`` are ours for Grafana by
+    the name Prometheus's has; ``status`` is what Alertmanager says of itself, None where it says nothing.
     """
     loaded = {rule["name"]: rule for rule in rules}
-    both = [rule for rule in copies if rule["labels"]["alertname"] in loaded]
+    both = {name: rule for name, rule in copies.items() if name in loaded}
     if not both:
         return ""
-    names = ", ".join(rule["labels"]["alertname"] for rule in both)
+    names = ", ".join(both)
     if status is None:
-        return f"Prometheus alerts on {names} too, and no common Alertmanager is known (--alertmanager-url)"
+        return f"Prometheus alerts on {names} too, and no common Alertmanager answers (--alertmanager-url)"
     try:
         config = yaml_as_printed(status["config"]["original"])
-        for rule in both:
-            name = rule["labels"]["alertname"]
-            target = {"grafana_folder": "Eddie", **rule["labels"]}
-            source = {**loaded[name].get("labels", {}), "alertname": name}
+        for name, rule in both.items():
+            target = {**rule["labels"], "alertname": rule["title"], "grafana_folder": "Eddie"}
+            source = {**external, **loaded[name].get("labels", {}), "alertname": name}
             if not inhibited(config, source, target):
-                return f"Prometheus alerts on {name} too, and no inhibition in Alertmanager drops Grafana's copy"
-            if not inhibited(config, {"alertname": "PrometheusDown", "origin": "grafana"}, target):
-                return f"no inhibition in Alertmanager drops Grafana's {name} while PrometheusDown fires"
+                return f"Prometheus alerts on {name} too, and no inhibition in Alertmanager drops Grafana's copy" + (
+                    ""
+                    if source.get("environment") == target["environment"]
+                    else f"; its external label environment is {source.get('environment')!r}, not {target['environment']!r}"
+                )
+            down = {**target, "alertname": f"{DOWN} {rule['title'].partition(' ')[2]}", "severity": "critical"}
+            if not inhibited(config, down, target):
+                return f"no inhibition in Alertmanager drops Grafana's {name} while {DOWN} fires"
             if min(waits(config["route"], target)) < LONG_ENOUGH:
                 return f"Grafana's copy of {name} does not wait for Prometheus's: its route has no group_wait of 90s"
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -496,6 +535,10 @@ class Setup:
     source: str = ""
     """The uid of the data source in use."""
     folder: str = FOLDER_UID
+
+    def beside(self, name: str, url: str) -> Api:
+        """Return another program's API, asked without Grafana's credentials."""
+        return Api(normal(url), name, {}, self.api.timeout, self.api.tls, self.api.pause)
 
     @property
     def environment(self) -> str:
@@ -526,7 +569,7 @@ class Setup:
         same.sort(key=lambda one: (not one.get("isDefault"), one["name"]))
         self.source = same[0]["uid"] if same and not self.options.datasource_uid else self.own_source
 
-    def things(self, leave_out: set[str]) -> list[Thing]:
+    def things(self, leave_out: list[str]) -> list[Thing]:
         """List what belongs to a set-up Grafana; ``leave_out`` are names of alerts that would page twice."""
         made = [] if self.source != self.own_source else [self._source()]
         made += [self._folder(), *map(self._dashboard, self.wanted.dashboards)]
@@ -537,7 +580,12 @@ class Setup:
 
     def _source(self) -> Thing:
         name = self.options.datasource_name or f"Eddie Prometheus ({self.environment})"
-        jsons = {"timeInterval": "15s", "httpMethod": "POST", "prometheusType": "Prometheus", "eddieEnvironment": self.environment}
+        jsons = {
+            "timeInterval": "15s",
+            "httpMethod": "POST",
+            "prometheusType": "Prometheus",
+            "eddieEnvironment": self.environment,
+        }
         wanted = {"uid": self.own_source, "name": name, "type": "prometheus", "access": "proxy",
                   "url": self.options.prometheus_url, "jsonData": jsons}  # fmt: skip
         path = f"/api/datasources/uid/{self.own_source}"
@@ -548,7 +596,9 @@ class Setup:
                 return ""
             if self.options.datasource_uid and normal(there["url"]) == normal(self.options.prometheus_url):
                 return ""
-            return f"the uid {self.own_source} belongs to a data source that is not ours; choose another --datasource-uid"
+            return (
+                f"the uid {self.own_source} belongs to a data source that is not ours; choose another --datasource-uid"
+            )
 
         def want(there: Json | None) -> Json | None:
             theirs = there is not None and not (there.get("jsonData") or {}).get("eddieEnvironment")
@@ -614,7 +664,9 @@ class Setup:
         path, headers = "/api/v1/provisioning/contact-points", {"X-Disable-Provenance": "true"}
 
         def read() -> Json | None:
-            return next((one for one in self.api.ask("GET", path) if uid == one["uid"] or one["name"] == self.receiver), None)
+            return next(
+                (one for one in self.api.ask("GET", path) if uid == one["uid"] or one["name"] == self.receiver), None
+            )
 
         def foreign(there: Json) -> str:
             if there["uid"] != uid:
@@ -629,7 +681,7 @@ class Setup:
         return Thing(f"contact point {self.receiver}", read, lambda _: wanted, write,
                      lambda _: self.api.ask("DELETE", f"{path}/{uid}", headers=headers), foreign)  # fmt: skip
 
-    def _group(self, committed: Json, leave_out: set[str]) -> Thing:
+    def _group(self, committed: Json, leave_out: list[str]) -> Thing:
         title = f"eddie-{self.environment}-{committed['name']}"
         rules = [self.wanted.rule(rule, self.source, title, self.receiver)
                  for rule in committed["rules"] if rule["title"] not in leave_out]  # fmt: skip
@@ -639,7 +691,9 @@ class Setup:
         def read() -> Json | None:
             for rule in self.api.ask("GET", "/api/v1/provisioning/alert-rules"):
                 if rule["uid"] in ours and MARK not in rule.get("annotations", {}) and rule["ruleGroup"] != title:
-                    raise SetupError(f"alert rule {rule['uid']}: the uid belongs to a rule that is not ours; delete that one", TAKEN)
+                    raise SetupError(
+                        f"alert rule {rule['uid']}: the uid belongs to a rule that is not ours; delete that one", TAKEN
+                    )
                 if rule["uid"] in ours and rule["ruleGroup"] != title:
                     self.api.ask("DELETE", f"/api/v1/provisioning/alert-rules/{rule['uid']}")
             return self.api.find(path)
@@ -680,7 +734,9 @@ def tags_of(dashboard: Json) -> set[str]:
 def current_source(dashboard: Json) -> str:
     """Return the uid of the data source a dashboard opens with."""
     variables = dashboard.get("templating", {}).get("list", [])
-    return next((str(one.get("current", {}).get("value", "")) for one in variables if one.get("type") == "datasource"), "")
+    return next(
+        (str(one.get("current", {}).get("value", "")) for one in variables if one.get("type") == "datasource"), ""
+    )
 
 
 # --- carrying it out ----------------------------------------------------------------------------------------------
@@ -697,7 +753,12 @@ class Report:
         """Say one thing."""
         self.lines.append({"action": action, "name": name, "words": words, "diff": diff or []})
         if not self.as_json:
-            print(f"{action:<10} {name}{': ' if words else ''}{words}", *(f"    {line}" for line in diff or []), sep="\n", flush=True)
+            print(
+                f"{action:<10} {name}{': ' if words else ''}{words}",
+                *(f"    {line}" for line in diff or []),
+                sep="\n",
+                flush=True,
+            )
 
     def end(self, code: int) -> int:
         """Close the report; returns ``code``."""
@@ -727,17 +788,22 @@ def settle(thing: Thing, say: Callable[..., None]) -> None:
         return
 
 
-def install(setup: Setup, leave_out: set[str], why: str) -> int:
+def install(setup: Setup, leave_out: list[str], why: str) -> int:
     """Make everything, then prove it."""
     for thing in setup.things(leave_out):
         settle(thing, setup.say)
     code = DONE
     if why:
-        setup.say("left out", ", ".join(sorted(leave_out)), f"{why}; add what is missing, then run this again", MISSING_YAML.splitlines())
+        setup.say(
+            "left out",
+            ", ".join(leave_out),
+            f"{why}; add what is missing, then run this again",
+            missing_yaml(leave_out),
+        )
     return max(code, verify(setup, leave_out))
 
 
-def check(setup: Setup, leave_out: set[str], why: str, *, dry: bool) -> int:
+def check(setup: Setup, leave_out: list[str], why: str, *, dry: bool) -> int:
     """Name what differs (``--check``: exit 3) or what would be done (``--dry-run``: exit 0); writes nothing."""
     drift = False
     for thing in setup.things(leave_out):
@@ -746,20 +812,22 @@ def check(setup: Setup, leave_out: set[str], why: str, *, dry: bool) -> int:
         word = f"would {action}" if dry and action != "unchanged" else action if action == "unchanged" else "differs"
         setup.say(word, thing.name, "", difference(there, wanted) if action != "unchanged" else None)
     if why:
-        setup.say("left out", ", ".join(sorted(leave_out)), why, MISSING_YAML.splitlines())
+        setup.say("left out", ", ".join(leave_out), why, missing_yaml(leave_out))
     return DRIFT if not dry and (drift or why) else DONE
 
 
 def uninstall(setup: Setup) -> int:
     """Take away what this script made for one environment, and the shared things with the last of them."""
-    things = setup.things(set())
+    things = setup.things([])
     groups = [thing for thing in things if thing.name.startswith("alert rules ")]
     for thing in [*groups, *(thing for thing in things if thing.name.startswith("contact point "))]:
         take_away(setup, thing)
     if setup.options.alertmanager_url is None:
         setup.options.alertmanager_url = "unknown"
         take_away(setup, setup._contact_point())  # noqa: SLF001
-    for thing, committed in zip((t for t in things if t.name.startswith("dashboard ")), setup.wanted.dashboards, strict=True):
+    for thing, committed in zip(
+        (t for t in things if t.name.startswith("dashboard ")), setup.wanted.dashboards, strict=True
+    ):
         leave_dashboard(setup, thing, committed)
     if setup.source == setup.own_source:
         remove_source(setup)
@@ -822,7 +890,7 @@ def remove_folder(setup: Setup) -> None:
 # --- proving it ---------------------------------------------------------------------------------------------------
 
 
-def verify(setup: Setup, leave_out: set[str]) -> int:
+def verify(setup: Setup, leave_out: list[str]) -> int:
     """Ask Grafana whether it works: the data source, every panel's queries, every rule. Returns the exit code."""
     good = verify_source(setup)
     for committed in setup.wanted.dashboards:
@@ -833,7 +901,11 @@ def verify(setup: Setup, leave_out: set[str]) -> int:
         query = urllib.parse.urlencode({"var-datasource": setup.source})
         setup.say("open", committed["title"], f"{setup.api.url}/d/{committed['uid']}?{query}")
     if not setup.options.no_alerts:
-        setup.say("open", "alert rules", f"{setup.api.url}/alerting/list?search=namespace:{urllib.parse.quote(setup.options.folder)}")
+        setup.say(
+            "open",
+            "alert rules",
+            f"{setup.api.url}/alerting/list?search=namespace:{urllib.parse.quote(setup.options.folder)}",
+        )
     return DONE if good else UNVERIFIED
 
 
@@ -862,7 +934,11 @@ def verify_panels(setup: Setup, dashboard: Json) -> bool:
         for target in panel.get("targets", []):
             text = re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: values.get(m[1] or m[2], m[0]), json.dumps(target))
             queries.append({**json.loads(text), "maxDataPoints": 100, "intervalMs": 15000})
-        answers = setup.api.ask("POST", "/api/ds/query", {"queries": queries, "from": "now-1h", "to": "now"}) if queries else {"results": {}}
+        answers = (
+            setup.api.ask("POST", "/api/ds/query", {"queries": queries, "from": "now-1h", "to": "now"})
+            if queries
+            else {"results": {}}
+        )
         faults = [str(one["error"]) for one in answers["results"].values() if one.get("error")]
         empty = not any(frame["data"]["values"] and frame["data"]["values"][0] for one in answers["results"].values()
                         for frame in one.get("frames", []))  # fmt: skip
@@ -872,7 +948,7 @@ def verify_panels(setup: Setup, dashboard: Json) -> bool:
     return good
 
 
-def verify_rules(setup: Setup, leave_out: set[str]) -> bool:
+def verify_rules(setup: Setup, leave_out: list[str]) -> bool:
     """Wait until each rule was evaluated, one interval at most, and say how it went."""
     titles = {f"{rule['title']} ({setup.environment})": int(seconds(group["interval"]))
               for group in setup.wanted.groups for rule in group["rules"] if rule["title"] not in leave_out}  # fmt: skip
@@ -880,7 +956,9 @@ def verify_rules(setup: Setup, leave_out: set[str]) -> bool:
     while True:
         groups = setup.api.ask("GET", "/api/prometheus/grafana/api/v1/rules")["data"]["groups"]
         found = {rule["name"]: rule for group in groups for rule in group["rules"]}
-        waiting = [title for title in titles if str(found.get(title, {}).get("lastEvaluation", "0001")).startswith("0001")]
+        waiting = [
+            title for title in titles if str(found.get(title, {}).get("lastEvaluation", "0001")).startswith("0001")
+        ]
         if not waiting or time.monotonic() > until:
             break
         setup.api.pause(1.0)
@@ -888,7 +966,9 @@ def verify_rules(setup: Setup, leave_out: set[str]) -> bool:
     for title in titles:
         rule = found.get(title, {})
         ok = title not in waiting and rule.get("health") in {"ok", "nodata"}
-        words = "" if ok else "not evaluated yet" if title in waiting else str(rule.get("lastError") or rule.get("health"))
+        words = (
+            "" if ok else "not evaluated yet" if title in waiting else str(rule.get("lastError") or rule.get("health"))
+        )
         setup.say("verified" if ok else "FAILED", f"alert rule {title}", words)
         good = good and ok
     return good
@@ -906,7 +986,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--grafana-url", required=True, help="address of your Grafana")
     made.add_argument("--prometheus-url", help="address of Prometheus as Grafana reaches it")
-    made.add_argument("--alertmanager-url", help="Alertmanager the alerts go to; without it, your own policies send them")
+    made.add_argument(
+        "--alertmanager-url", help="Alertmanager the alerts go to; without it, your own policies send them"
+    )
     made.add_argument("--api-key", help="token of a service account (a file is safer: --token-file)")
     made.add_argument("--token-file", default=os.environ.get("EDDIE_GRAFANA_TOKEN_FILE"), help="file with the token")
     made.add_argument("--user", help="user name, with --password-file")
@@ -932,14 +1014,19 @@ def parser() -> argparse.ArgumentParser:
 def credentials(options: argparse.Namespace) -> dict[str, str]:
     """Return the header that says who we are. Raises SetupError when nothing or too much was given."""
     if options.api_key:
-        print("warning: a token on the command line is seen by every user of this machine; use --token-file", file=sys.stderr)
+        print(
+            "warning: a token on the command line is seen by every user of this machine; use --token-file",
+            file=sys.stderr,
+        )
         return {"Authorization": f"Bearer {options.api_key}"}
     if options.user and options.password_file:
         pair = f"{options.user}:{secret(options.password_file)}"
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     if options.token_file:
         return {"Authorization": f"Bearer {secret(options.token_file)}"}
-    raise SetupError("expected --token-file, --api-key, or --user with --password-file; a service account's token is best", USAGE)
+    raise SetupError(
+        "expected --token-file, --api-key, or --user with --password-file; a service account's token is best", USAGE
+    )
 
 
 def secret(name: str) -> str:
@@ -987,7 +1074,9 @@ def reach(api: Api, wait: float, say: Callable[..., None]) -> None:
         break
     if not isinstance(health, dict) or "database" not in health:
         raise SetupError(f"{api.url} is not a Grafana: its /api/health has no `database`", REFUSED)
-    version = str(health.get("version", "")) or str((api.ask("GET", "/api/frontend/settings").get("buildInfo") or {}).get("version", ""))
+    version = str(health.get("version", "")) or str(
+        (api.ask("GET", "/api/frontend/settings").get("buildInfo") or {}).get("version", "")
+    )
     if not version.startswith(tuple(f"{one}." for one in RUN_WITH)):
         say("warning", f"Grafana {version or 'of unknown version'}", f"this was run against {', '.join(RUN_WITH)} only")
 
@@ -1002,7 +1091,10 @@ def needs(options: argparse.Namespace, setup: Setup) -> list[str]:
         wanted += ["datasources:delete" if options.uninstall else "datasources:create"]
     if not options.no_alerts:
         wanted += ["alert.rules:create", "alert.rules:write", "alert.rules:delete"]
-        wanted += ["alert.provisioning.provenance:write", *(["alert.notifications:write"] if options.alertmanager_url else [])]
+        wanted += [
+            "alert.provisioning.provenance:write",
+            *(["alert.notifications:write"] if options.alertmanager_url else []),
+        ]
     return wanted
 
 
@@ -1017,25 +1109,36 @@ def permitted(setup: Setup) -> None:
         raise SetupError(words, DENIED)
 
 
-def double_paging(setup: Setup) -> tuple[set[str], str]:
-    """Find out which alerts would be told twice, and why. Prometheus is asked as Grafana reaches it."""
-    rules = [rule for group in setup.wanted.groups for rule in group["rules"]]
-    copies = [setup.wanted.rule(rule, setup.source, "", None) for rule in rules if rule["title"] != "PrometheusDown"]
-    prometheus = Api(normal(setup.options.prometheus_url), "Prometheus", {}, setup.api.timeout, setup.api.tls, setup.api.pause)
-    try:
-        loaded = prometheus._once("GET", "/api/v1/rules?type=alert", None, {})["data"]["groups"]  # noqa: SLF001
-    except (SetupError, KeyError, TypeError):
-        proxied = setup.api.find(f"/api/datasources/proxy/uid/{setup.source}/api/v1/rules?type=alert")
-        loaded = proxied["data"]["groups"] if proxied else []
+def double_paging(setup: Setup) -> tuple[list[str], str]:
+    """Find out which alerts would be told twice, and why. Raises SetupError where Prometheus says neither directly nor
+    through Grafana which rules it has.
+    """
+    rules = [rule for group in setup.wanted.groups for rule in group["rules"] if rule["title"] != DOWN]
+    copies = {rule["title"]: setup.wanted.rule(rule, setup.source, "", None) for rule in rules}
+    loaded = ask_prometheus(setup, "/api/v1/rules?type=alert")["groups"]
+    external = yaml_as_printed(ask_prometheus(setup, "/api/v1/status/config")["yaml"].partition("rule_files:")[0])
     status = None
     if setup.options.alertmanager_url:
-        alertmanager = Api(setup.options.alertmanager_url, "Alertmanager", {}, setup.api.timeout, setup.api.tls, setup.api.pause)
         try:
-            status = alertmanager.ask("GET", "/api/v2/status")
+            status = setup.beside("Alertmanager", setup.options.alertmanager_url).ask("GET", "/api/v2/status")
         except SetupError as error:
             setup.say("warning", "Alertmanager", str(error))
-    why = pages_twice([rule for group in loaded for rule in group["rules"]], copies, status)
-    return ({rule["labels"]["alertname"] for rule in copies} if why else set()), why
+    labels = (external.get("global") or {}).get("external_labels") or {}
+    why = pages_twice([rule for group in loaded for rule in group["rules"]], copies, labels, status)
+    return (sorted(copies) if why else []), why
+
+
+def ask_prometheus(setup: Setup, path: str) -> Json:
+    """Ask Prometheus itself, or through Grafana where its address is known only there."""
+    try:
+        answer = setup.beside("Prometheus", setup.options.prometheus_url).ask("GET", path)
+    except SetupError as error:
+        try:
+            answer = setup.api.ask("GET", f"/api/datasources/proxy/uid/{setup.source}{path}")
+        except SetupError:
+            raise SetupError(f"{error}; it has to say which alerts it has, or say --no-alerts", REFUSED) from None
+    data: Json = answer["data"]
+    return data
 
 
 def run(options: argparse.Namespace, say: Report) -> int:
@@ -1060,7 +1163,7 @@ def run(options: argparse.Namespace, say: Report) -> int:
     permitted(setup)
     setup.choose_source()
     permitted(setup)
-    leave_out, why = (set(), "") if options.no_alerts else double_paging(setup)
+    leave_out, why = ([], "") if options.no_alerts else double_paging(setup)
     if options.dry_run or options.check:
         return check(setup, leave_out, why, dry=options.dry_run)
     return install(setup, leave_out, why)
@@ -1078,6 +1181,9 @@ def main(arguments: list[str] | None = None) -> int:
         if done:
             say("so far", f"{len(done)} things were changed", "running it again goes on from here")
         return say.end(error.code)
+    except BrokenPipeError:  # whoever read the lines has seen enough; nothing was written after the last line said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
     except KeyboardInterrupt:
         say("STOPPED", "setup", "by you; running it again goes on from here")
         return say.end(130)

@@ -10,6 +10,8 @@ import pytest
 from tests.support.assembled import DEADMAN, PEOPLE, START, TOKEN, assemble, environment
 from tests.support.programs import find, run
 
+from dashboards.alerting import COPIED
+
 CRITICAL = {"alertname": "FallbackDepthExceeded", "severity": "critical", "origin": "prometheus"}
 WARNING = {"alertname": "HighTimeoutEvents", "severity": "warning", "origin": "prometheus"}
 DOWN = {"alertname": "ExporterDown", "severity": "critical", "origin": "prometheus"}
@@ -99,9 +101,9 @@ def test_every_alert_is_grouped_by_environment(tmp_path: Path) -> None:
     assert [row.get("group_by") for row in route["routes"]] == [["..."], None, None, None]
 
 
-def test_inhibitions_are_the_two_of_the_design(tmp_path: Path) -> None:
+def test_inhibitions_of_our_own_grafana_are_the_two_of_the_design(tmp_path: Path) -> None:
     """Grafana's copy yields to Prometheus's alert of that name, and to PrometheusDown; nothing else yields."""
-    assert assemble(tmp_path, TOKEN).config["inhibit_rules"] == [
+    assert assemble(tmp_path, TOKEN).config["inhibit_rules"][:2] == [
         {
             "source_matchers": ['origin="prometheus"'],
             "target_matchers": ['origin="grafana"'],
@@ -112,6 +114,17 @@ def test_inhibitions_are_the_two_of_the_design(tmp_path: Path) -> None:
             "target_matchers": ['origin="grafana"', 'alertname!="PrometheusDown"'],
         },
     ]
+
+
+def test_inhibitions_of_another_grafana_keep_environments_apart(tmp_path: Path) -> None:
+    """Each copy with its environment in the name yields to Prometheus's alert of the same environment, no other."""
+    copied = sorted(COPIED)
+    rules = assemble(tmp_path, TOKEN).config["inhibit_rules"][2:]
+    assert all(rule["equal"] == ["environment"] for rule in rules)
+    assert sorted(rule["source_matchers"][0] for rule in rules[:-1]) == [f'alertname="{name}"' for name in copied]
+    assert sorted(rule["target_matchers"][0] for rule in rules[:-1]) == [f'alertname=~"{name} .+"' for name in copied]
+    assert rules[-1]["source_matchers"] == ['alertname=~"PrometheusDown .+"']
+    assert rules[-1]["target_matchers"] == ['alertname!~"PrometheusDown .+"', 'origin="grafana"']
 
 
 def test_inbox_shows_its_token(tmp_path: Path) -> None:
