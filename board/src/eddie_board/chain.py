@@ -7,6 +7,7 @@ its age and loses its judgement.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -88,15 +89,16 @@ class Chain:
         self._clock = clock
         self._watch = links.Watch(clock())
         self._lock = asyncio.Lock()
-        self._due = 0.0
+        self._looked = -math.inf
         self._state = ChainState(clock(), (), (), Alerts())
 
     async def state(self) -> ChainState:
         """Answer how things are, at most one scrape old; never raises for what is away."""
         async with self._lock:
-            if time.monotonic() >= self._due:
+            # A clock that was set back makes it time too.
+            if not 0 <= self._clock() - self._looked < self._seconds:
                 self._state = await self._look()
-                self._due = time.monotonic() + self._seconds
+                self._looked = self._state.at
             return self._state
 
     async def _look(self) -> ChainState:

@@ -110,6 +110,6 @@ def trouble(alerts: Alerts, now: float) -> str:
 def changes(before: tuple[Alert, ...], now: tuple[Alert, ...]) -> str:
     """Say what came and what went, for those who listen; empty when it is the same."""
     old, new = {one.key for one in before}, {one.key for one in now}
-    came = [f"New alert: {one.name}, {one.severity}. {one.summary}" for one in now if one.key not in old]
+    came = [f"New alert: {one.name}, {one.severity}. {one.summary}".strip() for one in now if one.key not in old]
     went = [f"Over: {one.name}." for one in before if one.key not in new]
     return " ".join([*came, *went])
