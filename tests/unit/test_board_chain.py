@@ -280,11 +280,11 @@ async def test_nobody_ever_answered() -> None:
 async def test_fifty_viewers_ask_once() -> None:
     """Who looks within one scrape gets the same state, and Prometheus one round of questions."""
     prometheus = Answers()
-    chain = Chain(prometheus, Telling(), lambda: [DASHBOARD], 15)
+    chain = Chain(prometheus, Telling(), lambda: [DASHBOARD], 15, clock=lambda: NOW)
     states = await asyncio.gather(*(chain.state() for _ in range(50)))
     assert all(state is states[0] for state in states)
     alone = Answers()
-    await Chain(alone, Telling(), lambda: [DASHBOARD], 15).state()
+    await Chain(alone, Telling(), lambda: [DASHBOARD], 15, clock=lambda: NOW).state()
     assert prometheus.asked == alone.asked
 
 
