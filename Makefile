@@ -1,6 +1,6 @@
 # Every target is one line of text; what it does lies in the script it calls. No target but purge reads standard input.
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo send notify-test test drill lint bench dashboards rules clean purge ci-machine
+.PHONY: help up board down status logs demo send notify-test test drill lint bench dashboards rules clean purge ci-machine
 SHELL := /bin/sh
 PYTHON ?= python3
 STACK := $(PYTHON) scripts/stack
@@ -16,6 +16,8 @@ help: ## what there is
 
 up: ## start the stack, return when all is ready (EDDIE_MODE=containers|native)
 	@exec $(STACK) up </dev/null
+board: ## the dashboards without a Grafana, or beside one, on BOARD_PORT; starts the stack if it does not run
+	@exec $(STACK) board </dev/null
 down: ## stop it; its data, programs, secrets and images stay
 	@exec $(STACK) down </dev/null
 status: ## what runs, where, and whether anybody is told
@@ -41,7 +43,7 @@ dashboards: ## generate grafana/provisioning/ from grafana/dashboards/
 rules: ## the rules' own tests, by promtool
 	@$(READY) && exec $(VENV)/python -m pytest tests/unit/test_rules.py </dev/null
 clean: ## remove build outputs and caches, never data
-	@find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} + ; rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis exporter/dist tests/artifacts
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './.tools/*' -prune -exec rm -rf {} + ; rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis exporter/dist board/dist tests/artifacts
 purge: ## remove everything the stack has made, after a list and a question (YES=1: no question)
 	@exec $(STACK) purge $(if $(filter 1,$(YES)),--yes)
 # Not for users: what a machine of CI needs, brought from its distribution's archive.

@@ -1,4 +1,4 @@
-"""The command line of the stack: `python3 scripts/stack up|down|status|logs|purge|demo|run`; `make` calls it."""
+"""The command line of the stack: `python3 scripts/stack up|board|down|status|logs|purge|demo|run`; `make` calls it."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def prepare(ctx: Context) -> None:
     secretfiles.ensure_local(ctx.root / "local", to)
 
 
-def up(ctx: Context) -> int:
-    """Start the stack, say what runs; 0 when all is ready."""
+def up(ctx: Context, *, board: bool = False) -> int:
+    """Start the stack, and the board beside it when asked; say what runs; 0 when all is ready."""
     prepare(ctx)
     remembered = modes.recall(ctx.run)
     choice = modes.choose(ctx.env, remembered, lambda mode: WAYS[mode].holds_data(ctx), lambda: compose.fails(ctx))
@@ -61,6 +61,8 @@ def up(ctx: Context) -> int:
         secretfiles.give(path, secretfiles.owner(ctx.root, ctx.env))
     way = WAYS[choice.mode]
     way.up(ctx)
+    if board:
+        way.board(ctx)
     rows = way.status(ctx)
     _show(ctx, rows, f"mode: {choice.mode} ({choice.why})")
     return 0 if all(row.state in table.GOOD for row in rows) else 1
@@ -86,7 +88,7 @@ def status(ctx: Context) -> int:
     """Say what runs; 0 when all is ready or nothing runs, 1 when something is not as it should be."""
     mode = modes.begun(ctx)
     rows = WAYS[mode].status(ctx) if mode else []
-    if mode is None or all(row.state == "stopped" for row in rows):
+    if mode is None or all(row.state in {"stopped", "left out"} for row in rows):
         ctx.say("no stack runs; start it with: make up")
         return 0
     _show(ctx, rows, f"mode: {mode}")
@@ -127,6 +129,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/stack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start the stack, return when all is ready")
+    commands.add_parser("board", help="start the board beside it, and the stack where it does not run")
     commands.add_parser("down", help="stop it, keep its data")
     commands.add_parser("status", help="say what runs")
     commands.add_parser("logs", help="show logs").add_argument("names", nargs="*", metavar="service")
@@ -144,6 +147,7 @@ def main(words: list[str]) -> int:
     options = arguments(words)
     commands: dict[str, Callable[[Context], int]] = {
         "up": up,
+        "board": lambda ctx: up(ctx, board=True),
         "down": down,
         "status": status,
         "logs": lambda ctx: logs(ctx, options.names),

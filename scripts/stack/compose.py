@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stack.compose_rows import published, rows, stands_in
 from stack.engine import Engine
 from stack.images import SOURCES, Images
 from stack.model import Context, ServiceRow, StackError
 from stack.ports import check
-from stack.settings import is_loopback
+from stack.settings import PORT_KEYS, is_loopback
 
-SERVICES = ("exporter", "prometheus", "alertmanager", "grafana", "docker-proxy")
-"""In the order of the data's way; `init` ends when it is done and has no line in the table."""
+_LABELS = {"exporter": "EDDIE_SOURCES", "board": "EDDIE_BOARD_SOURCES"}
+"""How compose.yaml is told what an image of ours is built from."""
 INSIDE = "/run/eddie/secrets"
 """Where a container finds its own directory of secrets."""
 READY_WITHIN = "180"
@@ -28,7 +29,9 @@ def environment(ctx: Context) -> dict[str, str]:
     """Answer what compose.yaml asks from the environment, apart from what only the engine knows."""
     read = "" if is_loopback(ctx.env["EDDIE_BIND"]) else f"{INSIDE}/read_token"
     place = {"COMPOSE_PROJECT_NAME": ctx.project, "EDDIE_SECRETS": str(ctx.secrets.absolute())}
-    return {**ctx.env, **place, "EDDIE_READ_TOKEN_FILE": read}
+    # The board's profile is always seen, so that `ps`, `logs` and `down` know its container; only its name starts it.
+    profiles = ",".join(filter(None, [ctx.env.get("COMPOSE_PROFILES"), "board"]))
+    return {**ctx.env, **place, "EDDIE_READ_TOKEN_FILE": read, "COMPOSE_PROFILES": profiles}
 
 
 def engine(ctx: Context) -> Engine:
@@ -56,28 +59,85 @@ def up(ctx: Context) -> None:
     """Start the stack and return when it is ready; what runs as it should is left as it is. Raises StackError."""
     refuse_others(ctx)
     asked, pictures = engine(ctx), images(ctx)
-    services = [name for name in asked.services() if name != "init"]
-    extra = {"EDDIE_SOURCES": pictures.sources, "EDDIE_DOCKER_SOCKET": asked.socket()}
+    services = [name for name in asked.services() if name not in {"init", "board"}]
+    extra = {"EDDIE_DOCKER_SOCKET": asked.socket()}
     without = pictures.grafana_missing()
     if without:
         ctx.say(f"grafana is left out: {without}")
         services.remove("grafana")
         extra |= _without_grafana(ctx)
-    wanted = {name: port for name, port in ctx.ports.items() if name in services}
-    check(wanted, ctx.env["EDDIE_BIND"], ours=_publishing(asked.containers(), wanted))
+        if _board_can_be_had(ctx, pictures):
+            services.append("board")
+            extra |= _in_place(ctx) | {"EDDIE_GRAFANA_URL": "http://board:8504"}
+    elif stands_in(_found(ctx), ctx.ports["grafana"]):
+        ctx.say("the board makes room for Grafana")
+        asked.compose("rm", "--stop", "--force", "board")
+    _check(ctx, services, in_place=bool(without))
     group = asked.socket_group(extra["EDDIE_DOCKER_SOCKET"], pictures.name("docker-proxy"))
     if group:
         extra["EDDIE_DOCKER_GID"] = group
-    starter = Engine(ctx.root, {**environment(ctx), **extra})
-    built = pictures.is_built
-    if not built:
-        ctx.say("building the exporter's image")
-        starter.compose("build", "--quiet", "exporter")
+    _build(ctx, pictures, "exporter")
+    _start(ctx, pictures, extra, *services)
+
+
+def board(ctx: Context) -> None:
+    """Start the board beside a stack that runs, in Grafana's place where that is missing. Raises StackError."""
+    pictures, missing = images(ctx), "grafana" not in _found(ctx)
+    why = pictures.board_missing()
+    if why:
+        raise StackError(f"board: expected its image to be here or built, but {why}; name another in PYTHON_IMAGE")
+    extra = _in_place(ctx) if missing else {}
+    _check(ctx, ["board"], in_place=missing)
+    _build(ctx, pictures, "board")
+    # Nothing else: what it needs runs, and is not to be made anew with other settings than `up` has found.
+    _start(ctx, pictures, extra, "--no-deps", "board")
+
+
+def _board_can_be_had(ctx: Context, pictures: Images) -> bool:
+    """Have the board's image, by building it if need be; where that fails it is said, and the stack runs without."""
+    why = pictures.board_missing()
     try:
-        starter.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", READY_WITHIN, *services)
+        if why is None:
+            _build(ctx, pictures, "board")
+            return True
+    except StackError as error:
+        why = f"{error}, its words are above"
+    ctx.say(f"board is left out: {why}; make board tries again")
+    return False
+
+
+def _in_place(ctx: Context) -> dict[str, str]:
+    """Answer what puts the board where Grafana's links lead."""
+    return {"BOARD_PORT": str(ctx.ports["grafana"])}
+
+
+def _check(ctx: Context, services: list[str], *, in_place: bool) -> None:
+    """Raise StackError for ports that somebody else has; `in_place` says that the board takes Grafana's."""
+    owners = {name: "grafana" if name == "board" and in_place else name for name in services if name in ctx.ports}
+    wanted = {name: ctx.ports[owner] for name, owner in owners.items()}
+    keys = {name: PORT_KEYS[owner] for name, owner in owners.items()}
+    ours = [name for name, container in _found(ctx).items() if wanted.get(name) in published(container)]
+    check(wanted, ctx.env["EDDIE_BIND"], ours=ours, keys=keys)
+
+
+def _build(ctx: Context, pictures: Images, service: str) -> None:
+    """Build a service's own image where it is not made of today's sources. Raises StackError."""
+    if pictures.is_built(service):
+        return
+    ctx.say(f"building the {service}'s image")
+    builder = Engine(ctx.root, {**environment(ctx), _LABELS[service]: pictures.sources(service)})
+    builder.compose("build", "--quiet", service)
+    pictures.renewed = True
+
+
+def _start(ctx: Context, pictures: Images, extra: Mapping[str, str], *words: str) -> None:
+    """Start services and wait for their health. Raises StackError with the words of who is not ready."""
+    starter = Engine(ctx.root, {**environment(ctx), **extra})
+    try:
+        starter.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", READY_WITHIN, *words)
     except StackError as error:
         raise StackError(f"{error}\n{_complaints(ctx)}\nlook on with: make logs - or give up with: make down") from None
-    if not built:
+    if pictures.renewed:
         starter.remove_superseded(SOURCES)
 
 
@@ -91,15 +151,6 @@ def refuse_others(ctx: Context) -> None:
                 f"project {ctx.project}: expected its containers to be this checkout's, but {place} started them; "
                 "go on there, or set COMPOSE_PROJECT_NAME, EDDIE_AGENTS_NETWORK and other ports in .env"
             )
-
-
-def _publishing(containers: list[dict[str, Any]], wanted: Mapping[str, int]) -> list[str]:
-    """Answer the services that run and have their port already, so that nobody else can have it."""
-    return [
-        row["Service"]
-        for row in containers
-        if wanted.get(row["Service"]) in {port.get("PublishedPort") for port in row.get("Publishers") or []}
-    ]
 
 
 def _without_grafana(ctx: Context) -> dict[str, str]:
@@ -134,32 +185,11 @@ def destroy(ctx: Context) -> None:
 
 def status(ctx: Context) -> list[ServiceRow]:
     """Answer a row for each service, also when nothing runs."""
-    found = {row["Service"]: row for row in engine(ctx).containers()}
-    names = [*SERVICES, *(name for name in found if name not in {*SERVICES, "init"})]
-    others = bool(found)
-    return [_row(ctx, name, found.get(name), left_out=others and name == "grafana") for name in names]
+    return rows(ctx, _found(ctx))
 
 
-def _row(ctx: Context, name: str, container: dict[str, Any] | None, *, left_out: bool) -> ServiceRow:
-    if container is None:
-        note = "its image is neither here nor can it be pulled" if left_out else ""
-        return ServiceRow(name, "", "left out" if left_out else "stopped", note=note)
-    running, health = container["State"] == "running", container.get("Health") or "healthy"
-    state = {"healthy": "ready", "starting": "starting"}.get(health, "unready") if running else "stopped"
-    if container["State"] == "restarting":
-        state = "unready"
-    note = "" if running else f"{container['State']}, exit status {container.get('ExitCode')}"
-    image = str(container.get("Image", ""))
-    version = image.rpartition("/")[2].partition(":")[2]
-    return ServiceRow(name, _address(ctx, name) if running else "", state, version, note)
-
-
-def _address(ctx: Context, name: str) -> str:
-    if name not in ctx.ports:
-        return ""
-    bind = ctx.env["EDDIE_BIND"] if name == "exporter" else "127.0.0.1"
-    host = "127.0.0.1" if bind in {"0.0.0.0", "[::]", "::"} else bind
-    return f"http://{host}:{ctx.ports[name]}"
+def _found(ctx: Context) -> dict[str, dict[str, Any]]:
+    return {row["Service"]: row for row in engine(ctx).containers()}
 
 
 def logs(ctx: Context, names: list[str]) -> None:

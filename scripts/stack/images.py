@@ -13,19 +13,19 @@ from stack.engine import Engine
 NEEDED = ("prometheus", "alertmanager", "docker-proxy")
 """Without one of these there is no stack in containers; the exporter's is built. Only Grafana may be missing."""
 SOURCES = "eddie.sources"
-"""Label of the exporter's image: what it was built from."""
+"""Label of an image of ours: what it was built from."""
+BUILT = {"exporter": "server.txt", "board": "board.txt"}
+"""Services whose image is built here, each from the folder of its name; and the lock it installs."""
 
 
-def sources(root: Path, base: str) -> str:
-    """Answer a short hash of everything the exporter's image is made of."""
-    exporter = root / "exporter"
-    files = [exporter / "Dockerfile", exporter / "requirements" / "server.txt"]
-    files += sorted(
-        path for path in (exporter / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    )
+def sources(root: Path, base: str, service: str = "exporter") -> str:
+    """Answer a short hash of everything a service's image is made of."""
+    folder = root / service
+    files = [folder / "Dockerfile", folder / "requirements" / BUILT[service]]
+    files += sorted(path for path in (folder / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     digest = hashlib.sha256(base.encode())
     for path in files:
-        digest.update(f"\0{path.relative_to(exporter)}\0".encode())
+        digest.update(f"\0{path.relative_to(folder)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -38,6 +38,8 @@ class Images:
         self._root = root
         self._say = say
         self._services: dict[str, dict[str, Any]] | None = None
+        self.renewed = False
+        """Whether one was built, so that an older one of its name may be left over."""
 
     def name(self, service: str) -> str:
         """Answer the image's name as compose.yaml and the settings say it."""
@@ -55,15 +57,13 @@ class Images:
         self.name("exporter")
         return str((self._services or {})["exporter"]["build"]["args"]["PYTHON_IMAGE"])
 
-    @property
-    def sources(self) -> str:
-        """Answer what the exporter's image has to be made of now."""
-        return sources(self._root, self._base)
+    def sources(self, service: str) -> str:
+        """Answer what a service's own image has to be made of now."""
+        return sources(self._root, self._base, service)
 
-    @property
-    def is_built(self) -> bool:
-        """Say whether the exporter's local image is made of today's sources."""
-        return self._engine.label(self.name("exporter"), SOURCES) == self.sources
+    def is_built(self, service: str) -> bool:
+        """Say whether a service's local image is made of today's sources."""
+        return self._engine.label(self.name(service), SOURCES) == self.sources(service)
 
     def lacks(self, image: str) -> str | None:
         """Have an image locally, by pulling it if need be; say why that fails, None when it is there."""
@@ -81,10 +81,14 @@ class Images:
     def missing(self) -> str | None:
         """Name the first image that cannot be had, None when all needed ones are there or can be built."""
         needed = [self.name(service) for service in NEEDED]
-        if not self.is_built:
+        if not self.is_built("exporter"):
             needed.append(self._base)
         return next((why for why in map(self.lacks, needed) if why), None)
 
     def grafana_missing(self) -> str | None:
         """Say why Grafana is left out, None when its image is there."""
         return self.lacks(self.name("grafana"))
+
+    def board_missing(self) -> str | None:
+        """Say why the board's image is not there and cannot be built, as far as that is known before building."""
+        return None if self.is_built("board") else self.lacks(self._base)

@@ -24,7 +24,7 @@ class ServiceRow:
     """One line of the table that `up` and `status` print."""
 
     name: str
-    """Service name, the same in both modes: exporter, prometheus, alertmanager, grafana, docker-proxy."""
+    """Service name, the same in both modes: exporter, prometheus, alertmanager, grafana, board, docker-proxy."""
     address: str
     """Where a person opens it (`http://127.0.0.1:8503`), or empty when it is published nowhere."""
     state: str
@@ -48,7 +48,7 @@ class Context:
     secrets: Path
     """Secrets of this stack: `secrets`, or a folder inside the demo's throw-away directory."""
     ports: dict[str, int]
-    """By service: exporter (on `EDDIE_BIND`), prometheus, alertmanager, grafana (on 127.0.0.1)."""
+    """By service: exporter (on `EDDIE_BIND`), prometheus, alertmanager, grafana, board (on 127.0.0.1)."""
     say: Callable[[str], None] = field(default=print)
     """Tells the person one line."""
     project: str = "eddie"
@@ -60,6 +60,9 @@ class Way(Protocol):
 
     def up(self, ctx: Context) -> None:
         """Start what does not run, return when all is ready; on a running stack change nothing. Raises StackError."""
+
+    def board(self, ctx: Context) -> None:
+        """Start the board beside a stack that runs; one that runs already is left as it is. Raises StackError."""
 
     def down(self, ctx: Context) -> None:
         """Leave no process, container, network or port; keep data, programs, secrets."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from stack import native_files, native_ready, native_services, ports, tools
+from stack import native_board, native_environment, native_files, native_ready, native_services, ports, tools
 from stack.model import Context, ServiceRow, StackError
 from stack.native_places import SERVICES, Places, places
 from stack.native_processes import configured, pid_of, running, start, stop
@@ -28,13 +28,15 @@ def up(ctx: Context) -> None:
     if running(place):
         ctx.say(f"ending what a killed stack left: {', '.join(running(place))}")
     stop(place)  # also forgets the notes of processes that a reboot ended
-    _environment(ctx)
+    native_environment.make(ctx, "native")
     try:
         programs = tools.ensure(ctx.root, ctx.env, ctx.say)
     except tools.MissingProgramError as error:
         raise StackError(str(error)) from error
-    made = native_services.services(ctx, programs)
-    ports.check({s.name: ctx.ports[s.name] for s in made}, ctx.env.get("EDDIE_BIND") or native_services.LOOPBACK)
+    made = native_services.services(ctx, programs, None if "grafana" in programs else native_board.instead(ctx))
+    wanted = {service.name: native_board.port_of(service) for service in made}
+    keys = {service.name: native_board.key_of(ctx, service) for service in made}
+    ports.check(wanted, ctx.env.get("EDDIE_BIND") or native_services.LOOPBACK, keys=keys)
     place.make()
     native_services.write(place, made)
     native_files.write(ctx, made)
@@ -45,6 +47,11 @@ def up(ctx: Context) -> None:
     except BaseException:
         stop(place)
         raise
+
+
+def board(ctx: Context) -> None:
+    """Start the board beside a stack that runs; one that runs already is left as it is. Raises StackError."""
+    native_board.start(ctx)
 
 
 def down(ctx: Context) -> None:
@@ -63,9 +70,7 @@ def status(ctx: Context) -> list[ServiceRow]:
     rows = []
     for name in SERVICES:
         if name not in known:
-            left_out = name == "grafana" and bool(known)
-            note = "no source has it; set GRAFANA_HOME, or put it on PATH" if left_out else ""
-            rows.append(ServiceRow(name, "", "left out" if left_out else "stopped", note=note))
+            rows += native_board.absent(name, known)
             continue
         service = native_services.read(place, name)
         state = _state(place, service, kept=kept)
@@ -104,17 +109,3 @@ def _state(place: Places, service: native_services.Service, *, kept: bool) -> st
     if pid_of(place, service.name) is None:
         return "starting" if kept else "stopped"
     return "ready" if native_ready.is_ready(service) else "unready"
-
-
-def _environment(ctx: Context) -> None:
-    """Make the virtual environment with the exporter and the supervisor in it; its script knows when all is there."""
-    began = time.monotonic()
-    done = subprocess.run(
-        ["sh", str(ctx.root / "scripts" / "venv.sh"), "native"], cwd=ctx.root, env=ctx.env, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise StackError(f"expected scripts/venv.sh to make the virtual environment, it ended with:\n{said}")
-    if time.monotonic() - began > 5:
-        ctx.say(f"made the virtual environment .venv ({time.monotonic() - began:.0f} s)")

@@ -28,9 +28,15 @@ def write(ctx: Context, made: list[Service]) -> None:
     _prometheus(ctx, place, {service.name: service for service in made})
     (place.native / "alertmanager").mkdir(exist_ok=True)
     (place.data / "grafana" / "plugins").mkdir(exist_ok=True)
-    sockets = place.sockets()
-    (place.native / "sockets").write_text(f"{sockets}\n")
-    (place.native / "circus.ini").write_text(supervisor(str(python(ctx)), place, sockets, [s.name for s in made]))
+    (place.native / "sockets").write_text(f"{place.sockets()}\n")
+    supervise(ctx, [service.name for service in made])
+
+
+def supervise(ctx: Context, names: list[str]) -> None:
+    """Write the supervisor's list of services."""
+    place = places(ctx)
+    sockets = Path((place.native / "sockets").read_text().strip())
+    (place.native / "circus.ini").write_text(supervisor(str(python(ctx)), place, sockets, names))
 
 
 def _prometheus(ctx: Context, place: Places, made: dict[str, Service]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stack.model import Context
 
-SERVICES = ("exporter", "prometheus", "alertmanager", "grafana")
+SERVICES = ("exporter", "prometheus", "alertmanager", "grafana", "board")
 """In the order of the data's way, which is also the order of starting."""
 _LONGEST_SOCKET = 95
 """Bytes: the kernel takes 107 for a socket's path, and its name comes on top."""

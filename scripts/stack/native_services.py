@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,16 +41,17 @@ class Service:
     note: str
 
 
-def services(ctx: Context, programs: Mapping[str, Found]) -> list[Service]:
-    """Return the services this stack has, in the order of the data's way; without a Grafana there is none of it."""
+def services(ctx: Context, programs: Mapping[str, Found], stand_in: Service | None = None) -> list[Service]:
+    """Return the services this stack has, in the order of the data's way; `stand_in` is for a missing Grafana."""
     makers: dict[str, Callable[[Context, Places, Found], Service]] = {
         "prometheus": _prometheus,
         "alertmanager": _alertmanager,
         "grafana": _grafana,
     }
     place = places(ctx)
-    made = [_exporter(ctx, programs)]
-    return made + [makers[name](ctx, place, programs[name]) for name in SERVICES if name in programs]
+    made = [_exporter(ctx, {*programs, *(["grafana"] if stand_in else [])})]
+    made += [makers[name](ctx, place, programs[name]) for name in SERVICES if name in programs]
+    return [*made, *([stand_in] if stand_in else [])]
 
 
 def write(place: Places, made: list[Service]) -> None:
@@ -58,9 +59,14 @@ def write(place: Places, made: list[Service]) -> None:
     for old in place.services.glob("*.json"):
         old.unlink()
     for service in made:
-        file = place.services / f"{service.name}.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(asdict(service), indent=2) + "\n")
+        add(place, service)
+
+
+def add(place: Places, service: Service) -> None:
+    """Write one more service for the launcher."""
+    file = place.services / f"{service.name}.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(service), indent=2) + "\n")
 
 
 def read(place: Places, name: str) -> Service:
@@ -81,7 +87,7 @@ def exporter_host(ctx: Context) -> str:
     return f"[{bind}]" if ":" in bind and not bind.startswith("[") else bind
 
 
-def _exporter(ctx: Context, programs: Mapping[str, Found]) -> Service:
+def _exporter(ctx: Context, there: Collection[str]) -> Service:
     bind = ctx.env.get("EDDIE_BIND") or LOOPBACK
     tokens = ctx.secrets.absolute() / "exporter"
     asked = ["INGEST", "ALERTS", *([] if is_loopback(bind) else ["READ"])]
@@ -91,12 +97,12 @@ def _exporter(ctx: Context, programs: Mapping[str, Found]) -> Service:
         "EDDIE_HOST": bind.strip("[]"),
         "EDDIE_PORT": str(ctx.ports["exporter"]),
         "EDDIE_RUNBOOK": str(ctx.root / "docs" / "runbook.md"),
-        **{f"EDDIE_{name.upper()}_URL": _local(ctx, name) for name in SERVICES[1:] if name in programs},
+        **{f"EDDIE_{name.upper()}_URL": local(ctx, name) for name in SERVICES[1:] if name in there},
         **{f"EDDIE_{key}_TOKEN_FILE": str(tokens / f"{key.lower()}_token") for key in asked},
     }
     address = f"http://{exporter_host(ctx)}:{ctx.ports['exporter']}"
     argv = [str(python(ctx)), "-P", "-m", "eddie_exporter"]
-    return Service("exporter", argv, _environment(ctx, own), str(ctx.root), address, f"{address}/health/ready", "", "")
+    return Service("exporter", argv, environment(ctx, own), str(ctx.root), address, f"{address}/health/ready", "", "")
 
 
 def _prometheus(ctx: Context, place: Places, found: Found) -> Service:
@@ -149,8 +155,8 @@ def _grafana(ctx: Context, place: Places, found: Found) -> Service:
         # `…__FILE` is a habit of the image's start script, and unknown to the program itself.
         "GF_SECURITY_ADMIN_PASSWORD": f"$__file{{{secrets / 'admin_password'}}}",
         "GF_SECURITY_SECRET_KEY": f"$__file{{{secrets / 'secret_key'}}}",
-        "EDDIE_PROMETHEUS_URL": _local(ctx, "prometheus"),
-        "EDDIE_ALERTMANAGER_URL": _local(ctx, "alertmanager"),
+        "EDDIE_PROMETHEUS_URL": local(ctx, "prometheus"),
+        "EDDIE_ALERTMANAGER_URL": local(ctx, "alertmanager"),
         "EDDIE_DASHBOARDS_PATH": str(provisioning / "dashboards"),
         "EDDIE_LOCAL_DASHBOARDS_PATH": str(ctx.root / "local" / "dashboards"),
     }
@@ -160,20 +166,19 @@ def _grafana(ctx: Context, place: Places, found: Found) -> Service:
 
 def _served(ctx: Context, found: Found, argv: list[str], own: Mapping[str, str], cwd: Path) -> Service:
     """Make a service on loopback, with its version and where it came from."""
-    address = _local(ctx, found.name)
+    address = local(ctx, found.name)
     note = "; ".join([f"from {found.source if found.source != 'archive' else found.place}", *found.notes])
-    environment = _environment(ctx, own)
     return Service(
-        found.name, argv, environment, str(cwd), address, f"{address}{READY[found.name]}", found.version, note
+        found.name, argv, environment(ctx, own), str(cwd), address, f"{address}{READY[found.name]}", found.version, note
     )
 
 
-def _local(ctx: Context, name: str) -> str:
+def local(ctx: Context, name: str) -> str:
     """Return the address of a service on loopback."""
     return f"http://{LOOPBACK}:{ctx.ports[name]}"
 
 
-def _environment(ctx: Context, own: Mapping[str, str]) -> dict[str, str]:
+def environment(ctx: Context, own: Mapping[str, str]) -> dict[str, str]:
     """Return what a service's environment holds: little of the caller's, our programs first on PATH, its own."""
     handed = {
         key: value for key, value in ctx.env.items() if key.startswith(HANDED_ON) or key.lower() in HANDED_ON_NAMES

@@ -78,13 +78,14 @@ def check(
     bind: str,
     *,
     ours: Iterable[str] = (),
+    keys: Mapping[str, str] = PORT_KEYS,
     taken: Callable[[str, int], bool] = is_taken,
     owners: Iterable[Callable[[int], str | None]] = (container_on, process_on),
 ) -> None:
     """Raise StackError naming each port that is taken, who holds it, and the key that gives us another.
 
     `bind` is where the exporter is published, the others are on loopback. `ours` are the services of this stack that
-    already run: their ports are taken by themselves.
+    already run: their ports are taken by themselves. `keys` names the setting of each service's port.
     """
     owners, lines = list(owners), []
     for service, port in ports.items():
@@ -94,7 +95,7 @@ def check(
         holder = next((name for name in (ask(port) for ask in owners) if name), "somebody who cannot be named")
         lines.append(
             f"port {port} for {service}: expected it free, but {holder} has it; "
-            f"stop that, or set {PORT_KEYS[service]} to another port in .env"
+            f"stop that, or set {keys[service]} to another port in .env"
         )
     if lines:
         raise StackError("\n".join(lines))

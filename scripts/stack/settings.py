@@ -16,6 +16,7 @@ DEFAULTS = {
     "PROMETHEUS_PORT": "9090",
     "ALERTMANAGER_PORT": "9093",
     "GRAFANA_PORT": "3000",
+    "BOARD_PORT": "8504",
     "EDDIE_ENVIRONMENT": "default",
     "PROMETHEUS_RETENTION_TIME": "15d",
     "PROMETHEUS_RETENTION_SIZE": "50GB",
@@ -28,7 +29,10 @@ PORT_KEYS = {
     "prometheus": "PROMETHEUS_PORT",
     "alertmanager": "ALERTMANAGER_PORT",
     "grafana": "GRAFANA_PORT",
+    "board": "BOARD_PORT",
 }
+LINKED = ("exporter", "prometheus", "alertmanager", "grafana")
+"""Services with an address in links; in Grafana's place the board answers Grafana's."""
 
 _LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*?)\s*$")
 _REFERENCE = re.compile(
@@ -94,9 +98,9 @@ def load(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
     merged["EDDIE_BIND"] = _address(merged["EDDIE_BIND"])
     public = (merged.get("EDDIE_PUBLIC_URL") or f"http://{socket.gethostname()}").rstrip("/")
     merged["EDDIE_PUBLIC_URL"] = public
-    for service, key in PORT_KEYS.items():
+    for service in LINKED:
         link = f"EDDIE_{service.upper()}_PUBLIC_URL"
-        merged[link] = merged.get(link) or f"{public}:{merged[key]}"
+        merged[link] = merged.get(link) or f"{public}:{merged[PORT_KEYS[service]]}"
     return merged
 
 

@@ -16,13 +16,14 @@ from eddie_exporter.pages import render_markdown
 
 
 @asynccontextmanager
-async def answering(status: str | None) -> AsyncIterator[str]:
-    """Serve ``status`` to every request (None: accept and keep silent) and give the address."""
+async def answering(status: str | None, body: str = "") -> AsyncIterator[str]:
+    """Serve ``status`` and ``body`` to every request (None: accept and keep silent) and give the address."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         if status is not None:
-            writer.write(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+            head = f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            writer.write(f"{head}{body}".encode())
             await writer.drain()
         else:
             await reader.read()
@@ -50,6 +51,28 @@ async def test_the_page_says_what_answers() -> None:
     assert re.search("bad .*does not answer", row(page, "Grafana"))
     async with client_of(app_with()) as http:
         assert re.search("not known .*not asked", row((await http.get("/")).text, "Grafana"))
+
+
+async def test_who_stands_in_for_grafana_is_named() -> None:
+    """A board at Grafana's address is shown as what it is, with Grafana's link."""
+    health = '{"database": "ok", "program": "eddie-board", "version": "0.1.0"}'
+    async with (
+        answering("200 OK", health) as url,
+        client_of(app_with(public_url="http://box", grafana_url=url)) as http,
+    ):
+        page = (await http.get("/")).text
+    assert re.search("good .*answers", row(page, "Board (in Grafana&#x27;s place)"))
+    assert 'href="http://box:3000"' in page
+    assert ">Grafana<" not in page
+
+
+@pytest.mark.parametrize(
+    "health", ['{"database": "ok", "version": "13.2.3"}', '{"program": ["eddie-board"]}', "[1]", "x" * 9000]
+)
+async def test_anything_else_there_is_grafana(health: str) -> None:
+    """An answer without a name that is known is taken for Grafana's, however odd or long it is."""
+    async with answering("200 OK", health) as url, client_of(app_with(grafana_url=url)) as http:
+        assert re.search("good .*answers", row((await http.get("/")).text, "Grafana"))
 
 
 async def test_silent_neighbours_hold_the_page_up_once() -> None:

@@ -53,7 +53,7 @@ def test_the_callers_environment_wins(tmp_path: Path) -> None:
     """The caller's variable is taken, then .env, then the default; an empty one counts as unset."""
     (tmp_path / ".env").write_text("EDDIE_PORT=1000\nPROMETHEUS_PORT=2000\nGRAFANA_PORT=\n")
     env = settings.load(tmp_path, {"EDDIE_PORT": "1001"})
-    assert settings.ports(env) == {"exporter": 1001, "prometheus": 2000, "alertmanager": 9093, "grafana": 3000}
+    assert settings.ports(env) == {"exporter": 1001, "prometheus": 2000, "alertmanager": 9093, "grafana": 3000, "board": 8504}
 
 
 def test_a_clean_clone_has_every_default(tmp_path: Path) -> None:
