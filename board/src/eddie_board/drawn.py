@@ -1,0 +1,61 @@
+"""Station *draw*, its end: each picture is written as JSON once, and all who look at it get the same bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import orjson
+
+from eddie_board.dashboard import Panel
+from eddie_board.draw.model import Drawing
+from eddie_board.queries import Query, Window
+from eddie_board.shared import Answer
+
+MOST = 128
+"""Pictures kept: a dozen panels in ten views. Each is some hundred kilobytes; the one not asked for longest goes."""
+
+
+class Drawings:
+    """The pictures that were drawn last, by the answer they are of: an answer never changes.
+
+    ``draws`` makes a picture, ``link`` the address at which people go on with a query.
+    """
+
+    def __init__(
+        self, draws: Callable[[Panel, Answer, Window], Drawing], link: Callable[[Query], str], most: int = MOST
+    ) -> None:
+        self._draws = draws
+        self._link = link
+        self._most = most
+        self._kept: OrderedDict[tuple[int, int], tuple[Answer, Panel, orjson.Fragment]] = OrderedDict()
+
+    def of(self, panel: Panel, answer: Answer) -> orjson.Fragment:
+        """Answer the picture of ``answer``, written; the same object each time it is asked for.
+
+        A fragment goes into every viewer's message as it stands: it is neither encoded again nor looked through.
+        """
+        key = (id(answer), id(panel))
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key][2]
+        written = orjson.Fragment(orjson.dumps(self._picture(panel, answer), option=orjson.OPT_NON_STR_KEYS))
+        # Both are kept with it: while they live nothing else can have their ids.
+        self._kept[key] = (answer, panel, written)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return written
+
+    def _picture(self, panel: Panel, answer: Answer) -> dict[str, Any]:
+        picture = self._draws(panel, answer, answer.window)
+        return {
+            **{field.name: getattr(picture, field.name) for field in fields(picture)},
+            "is": type(picture).__name__.lower(),
+            "queries": [
+                {"ref": each.ref, "expression": each.expression, "step": each.step, "link": self._link(each)}
+                for each in answer.queries
+            ],
+            "left_out": answer.notes,
+        }

@@ -1,0 +1,28 @@
+// Station "page": the address is the state. Every change of it goes through here, so Back and a copied address work.
+import { reactive } from "vue";
+
+const here = () => location.pathname + location.search;
+
+export const address = reactive({ now: here() });
+
+/** Says that the address may be another one now, whoever changed it. */
+export const look = () => (address.now = here());
+
+/** Goes to another address of this page without loading it anew. */
+export const go = (url) => {
+  if (url !== here()) history.pushState({}, "", url);
+  look();
+};
+
+/** Answers the present address with other parameters: a null takes one out, a list repeats it. */
+export const changed = (parameters) => {
+  const [path, search] = address.now.split("?");
+  const found = new URLSearchParams(search);
+  for (const [name, value] of Object.entries(parameters)) {
+    found.delete(name);
+    for (const each of value === null ? [] : [value].flat()) found.append(name, each);
+  }
+  return `${path}?${found}`;
+};
+
+addEventListener("popstate", look);
