@@ -87,7 +87,6 @@ class Api:
     headers: dict[str, str] = field(default_factory=dict)
     timeout: float = 10.0
     tls: ssl.SSLContext | None = None
-    pause: Callable[[float], None] = time.sleep
 
     def ask(self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
         """Return the JSON of an answer, None of an empty one. A POST that may have been done is not sent again."""
@@ -98,7 +97,7 @@ class Api:
                 answered = error.after > 0
                 if attempt == TRIES or (method == "POST" and not answered) or error.after > LONGEST_WAIT:
                     raise
-                self.pause(error.after or 0.5 * 2**attempt)
+                time.sleep(error.after or 0.5 * 2**attempt)
         raise AssertionError("the loop returns or raises")
 
     def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
@@ -538,7 +537,7 @@ class Setup:
 
     def beside(self, name: str, url: str) -> Api:
         """Return another program's API, asked without Grafana's credentials."""
-        return Api(normal(url), name, {}, self.api.timeout, self.api.tls, self.api.pause)
+        return Api(normal(url), name, {}, self.api.timeout, self.api.tls)
 
     @property
     def environment(self) -> str:
@@ -961,7 +960,7 @@ def verify_rules(setup: Setup, leave_out: list[str]) -> bool:
         ]
         if not waiting or time.monotonic() > until:
             break
-        setup.api.pause(1.0)
+        time.sleep(1.0)
     good = True
     for title in titles:
         rule = found.get(title, {})
@@ -1069,7 +1068,7 @@ def reach(api: Api, wait: float, say: Callable[..., None]) -> None:
             if time.monotonic() > until:
                 raise
             say("waiting", "Grafana", str(error))
-            api.pause(min(2.0, max(0.1, wait / 10)))
+            time.sleep(min(2.0, max(0.1, wait / 10)))
             continue
         break
     if not isinstance(health, dict) or "database" not in health:
