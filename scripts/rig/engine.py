@@ -91,6 +91,13 @@ class Engine:
         """Say whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Return the process's id; raises EngineError where there is none."""
+        if self._process is None:
+            raise EngineError(f"{self.name}: expected a process, got none: start it first")
+        return self._process.pid
+
     def stop(self, grace: float = 15.0) -> None:
         """Ask it to end, and end it after ``grace`` seconds; on a process that is gone this does nothing."""
         if self._process is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support import history
@@ -96,11 +97,17 @@ def engine(folder: Path, stack: Stack, port: int, dashboards: Path, **settings: 
 
 @contextmanager
 def standing(
-    folder: Path, *, hours: float = 1.0, told: bool = False, factor: float = FACTOR, refresh: int = REFRESH, **set: str
+    folder: Path,
+    *,
+    hours: float = 1.0,
+    told: bool = False,
+    factor: float = FACTOR,
+    refresh: int = REFRESH,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Board]:
     """Run a stack with ``hours`` of the past and a board before it until the block is left, or skip with the reason.
 
-    ``told``: a storm has just passed too, so that alerts fire. ``set`` are settings of the board.
+    ``told``: a storm has just passed too, so that alerts fire. ``settings`` are the board's own, as in its environment.
     """
     needs("prometheus", "promtool", "alertmanager", "amtool")
     port = free_port()
@@ -111,7 +118,7 @@ def standing(
         if told:
             tell(stack)
         board = Board(
-            engine(folder, stack, port, dashboards := quicker(folder / "dashboards", refresh), **set),
+            engine(folder, stack, port, dashboards := quicker(folder / "dashboards", refresh), **settings),
             stack,
             dashboards,
             past,

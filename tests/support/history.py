@@ -34,8 +34,7 @@ GUESTS = {"demo-arthur": "demo-lunkwill", "demo-ford": "demo-fook"}
 def made(stack: Stack, hours: float, scenario: str = "storm") -> float:
     """Put ``hours`` of the past into the data folder of ``stack``'s Prometheus, which must not run yet.
 
-    Afterwards Prometheus runs, and its recording rules have spoken about the past too. Returns when the past ends, in
-    seconds since the epoch.
+    Its recording rules have then spoken about the past too. Returns when the past ends, in seconds since the epoch.
     """
     folder = stack.folder / "history"
     folder.mkdir()
@@ -54,7 +53,6 @@ def made(stack: Stack, hours: float, scenario: str = "storm") -> float:
         stack.start("prometheus")
         recorded(stack, part, end - hours * 3600, end)
         stack.engines["prometheus"].stop()
-    stack.start("prometheus")
     return end
 
 
@@ -70,7 +68,8 @@ def scrapes(start: float, end: float, scenario: str, instance: str) -> Iterator[
         events = storm + [renamed(event) for event in calm if event.get("agent_id") in GUESTS]
         if events:
             collector.apply(decode_array(json.dumps(events).encode()))
-        yield from (labelled(line, target, now) for line in render(collector, TEXT).decode().splitlines() if wanted(line))
+        lines = render(collector, TEXT).decode().splitlines()
+        yield from (labelled(line, target, now) for line in lines if wanted(line))
 
 
 def records(file: Path) -> list[dict[str, Any]]:
@@ -89,7 +88,9 @@ def recorded(stack: Stack, rules: list[dict[str, Any]], start: float, end: float
 
 def renamed(event: dict[str, Any]) -> dict[str, Any]:
     """Give a guest's event its own names, so that it is nobody else's task."""
-    ids = {key: f"guest-{event[key]}" for key in ("task_id", "chunk_id", "container_id") if key in event}
+    ids: dict[str, Any] = {
+        key: f"guest-{event[key]}" for key in ("task_id", "chunk_id", "container_id") if key in event
+    }
     return {**event, **ids, "agent_id": GUESTS[event["agent_id"]]}
 
 

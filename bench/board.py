@@ -1,0 +1,115 @@
+"""What the board costs: a page, a refresh, its readers; and what they cost Prometheus and the exporter (nothing)."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from bench.crowd import crowd
+from bench.table import row
+from tests.support import grafanas
+from tests.support.board_pages import chromium, looking
+from tests.support.boards import PANELS, Board, standing
+from tests.support.stacks import has_grafana
+
+from fleet.web import ask
+from rig.engine import PAUSE
+
+HOURS = 6.0
+CROWD = 50
+PAGES = 5
+MINUTE = 60.0
+ASKED = 300
+PACE = 0.03
+"""Seconds between two requests to the exporter: a fleet, not a flood."""
+TIMEOUT = b'{"agent_id": "bench", "reason": "deadline"}'
+
+DRAWN = f"document.querySelectorAll('[data-panel-id][data-state=ok] canvas').length >= {len(PANELS)}"
+GRAFANA_DRAWN = f"document.querySelectorAll('section[data-testid] .uplot canvas').length >= {len(PANELS)}"
+
+
+def rows() -> None:
+    """Print the board's rows, or the reason why there are none."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, _shipped(Path(folder)) as board:
+            page(board, Path(folder) / "grafana")
+            viewers(board)
+    except pytest.skip.Exception as reason:
+        print(f"the board was not measured: {reason}", file=sys.stderr)
+
+
+@contextmanager
+def _shipped(folder: Path) -> Iterator[Board]:
+    """Run board and stack at the shipped pace, with ten agents and six hours behind them."""
+    paces = {"EDDIE_BOARD_SCRAPE_SECONDS": "15"}
+    with standing(folder, hours=HOURS, factor=1, refresh=30, settings=paces) as board:
+        yield board
+
+
+def page(board: Board, folder: Path) -> None:
+    """Print how long somebody waits for all panels, in milliseconds, and what that is in a Grafana on the same data."""
+    ours = [_page(f"{board.page(start='now-6h')}&nth={nth}", DRAWN) for nth in range(PAGES)]
+    if not has_grafana():
+        row("page ready, 6 h, 11 panels (ms)", statistics.median(ours), peer_name="no Grafana here: GRAFANA_HOME")
+        return
+    folder.mkdir()
+    with grafanas.running(folder, board.stack) as grafana:
+        address = f"{grafana.url}/d/eddie-distributed-fallback?from=now-6h&to=now&kiosk"
+        theirs = [_page(address, GRAFANA_DRAWN, grafana) for _ in range(PAGES)]
+    row("page ready, 6 h, 11 panels (ms)", statistics.median(ours), statistics.median(theirs), "Grafana, same data")
+
+
+def _page(address: str, drawn: str, grafana: grafanas.Grafana | None = None) -> float:
+    with chromium() as browser, looking(browser, width=1280, height=2200) as look:
+        if grafana:
+            look.page.request.post(f"{grafana.url}/login", data={"user": "admin", "password": grafanas.PASSWORD})
+        began = time.perf_counter()
+        look.page.goto(address, wait_until="commit")
+        look.page.wait_for_function(drawn, timeout=60_000)
+        return (time.perf_counter() - began) * 1000
+
+
+def viewers(board: Board) -> None:
+    """Print what one reader and fifty cost the board and Prometheus in a minute, and the exporter beside them."""
+    process = psutil.Process(board.engine.pid)
+    costs: dict[int, tuple[float, float, float]] = {}
+    latencies = {0: exporter_latencies(board)}
+    for count in (1, CROWD):
+        with crowd(board, count):
+            PAUSE.wait(MINUTE / 2)
+            asked, used = board.queries_seen(), sum(process.cpu_times()[:2])
+            PAUSE.wait(MINUTE)
+            resident = process.memory_info().rss / 2**20
+            costs[count] = (board.queries_seen() - asked, sum(process.cpu_times()[:2]) - used, resident)
+            latencies[count] = exporter_latencies(board)
+    one, many = costs[1], costs[CROWD]
+    refreshes = MINUTE / 30
+    row("CPU of a full refresh, 1 viewer (ms)", one[1] / refreshes * 1000)
+    row(f"CPU of a refresh of {CROWD} viewers (ms)", many[1] / refreshes * 1000, one[1] / refreshes * 1000, "1 viewer")
+    row(f"resident, {CROWD} viewers (MiB)", many[2], one[2], "1 viewer")
+    row(f"queries Prometheus sees a minute, {CROWD} viewers", many[0], one[0], "1 viewer")
+    for at, name in enumerate(("scrape", "POST")):
+        row(f"exporter's {name} p99, {CROWD} viewers (ms)", latencies[CROWD][at], latencies[0][at], "no viewer")
+
+
+def exporter_latencies(board: Board) -> tuple[float, float]:
+    """Return the 99th percentile of a scrape and of a POST, in milliseconds, one request after the other."""
+    url = board.stack.url("exporter")
+    took: tuple[list[float], list[float]] = ([], [])
+    asks = ((f"{url}/metrics/prometheus", None), (f"{url}/events/timeout", TIMEOUT))
+    for _ in range(ASKED):
+        for times, (address, body) in zip(took, asks, strict=True):
+            began = time.perf_counter()
+            answer = ask(address, body, headers={"Content-Type": "application/json"} if body else None)
+            times.append((time.perf_counter() - began) * 1000)
+            if answer.status >= 300:
+                raise RuntimeError(f"expected the exporter to take it, got {answer.status} from {address}")
+        PAUSE.wait(PACE)
+    return statistics.quantiles(took[0], n=100)[98], statistics.quantiles(took[1], n=100)[98]

@@ -1,0 +1,120 @@
+"""Many who look at the board at once: each fetches the page and keeps its websocket open, as a browser does.
+
+Fifty browsers would measure browsers. A viewer here speaks the page's own protocol (Socket.IO over a websocket): the
+same handshake, and an acknowledgement of what arrived, without which the server would keep everything it sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import re
+import threading
+import uuid
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import socketio  # type: ignore[import-untyped]
+from tests.support.boards import Board
+
+from fleet.web import ask
+
+ACKNOWLEDGED = 3.0
+"""Seconds between two acknowledgements, as in the page's own script."""
+
+
+class Viewer:
+    """One page that is open: how much arrived on it, in bytes of JSON and in messages."""
+
+    def __init__(self, board: Board, origin: str | None = None) -> None:
+        """Take the board; ``origin`` is the site whose page opens the websocket, the board's own if not given."""
+        self.board, self.origin = board, board.url if origin is None else origin
+        self.messages, self.bytes = 0, 0
+        self._next = 0
+        self._client = socketio.AsyncClient(reconnection=False)
+        self._client.on("*", self._arrived)
+        self._acknowledging: asyncio.Task[None] | None = None
+
+    async def open(self, address: str) -> None:
+        """Fetch the page and connect; raises socketio.exceptions.ConnectionError where the board refuses."""
+        answer = await asyncio.to_thread(ask, address, timeout=60.0)
+        assert answer.status == 200, f"expected the page, got {answer.status}: {answer.text[:200]}"
+        query = handshake(answer.text)
+        self._id, self._next = query["client_id"], int(query["next_message_id"])
+        ids = {"tab_id": str(uuid.uuid4()), "document_id": str(uuid.uuid4()), "old_tab_id": "null"}
+        words = {key: str(value).lower() if isinstance(value, bool) else value for key, value in query.items()}
+        await self._client.connect(
+            f"{self.board.url}?{urlencode({**words, **ids})}",
+            headers={"Origin": self.origin},
+            transports=["websocket"],
+            socketio_path="_nicegui_ws/socket.io",
+        )
+        self._acknowledging = asyncio.create_task(self._acknowledge())
+
+    async def close(self) -> None:
+        """Close the page."""
+        if self._acknowledging:
+            self._acknowledging.cancel()
+        await self._client.disconnect()
+
+    async def _arrived(self, _event: str, data: Any = None) -> None:
+        self.messages += 1
+        self.bytes += len(json.dumps(data, default=str))
+        if isinstance(data, dict) and isinstance(data.get("_id"), int):
+            self._next = data["_id"] + 1
+
+    async def _acknowledge(self) -> None:
+        while True:
+            await asyncio.sleep(ACKNOWLEDGED)
+            await self._client.emit("ack", {"client_id": self._id, "next_message_id": self._next})
+
+
+def handshake(page: str) -> dict[str, Any]:
+    """Return what the page's script would send to the websocket."""
+    found = re.search(r"query: (\{.*?\}),\s*extraHeaders", page, re.DOTALL)
+    assert found, f"expected the page's script to name its query, got {page[:500]}"
+    query: dict[str, Any] = json.loads(html.unescape(found[1]))
+    return query
+
+
+class Loop:
+    """An event loop in a thread of its own, so that viewers live while a test does something else."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any], within: float = 120) -> Any:
+        """Run one coroutine there and answer what it returns."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(within)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@contextmanager
+def looking_on(board: Board, count: int, **address: Any) -> Iterator[list[Viewer]]:
+    """Keep ``count`` pages of the board's dashboard open until the block is left."""
+    loop = Loop()
+    viewers = [Viewer(board) for _ in range(count)]
+
+    async def all_open() -> None:
+        for viewer in viewers:  # one after the other: nobody opens fifty pages in one moment
+            await viewer.open(board.page(**address))
+
+    async def all_closed() -> None:
+        await asyncio.gather(*(viewer.close() for viewer in viewers))
+
+    try:
+        loop.run(all_open())
+        yield viewers
+    finally:
+        loop.run(all_closed())
+        loop.close()
