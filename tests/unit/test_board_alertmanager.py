@@ -74,6 +74,14 @@ def test_an_alert_that_grafana_tells_too_stands_once() -> None:
     assert ([one.labels["origin"] for one in found.told], found.held, found.twins) == (["prometheus"], (), 1)
 
 
+@pytest.mark.parametrize(("environment", "twins"), [("eu", 1), ("us", 0)])
+def test_a_twin_may_carry_the_environment_in_its_name(environment: str, twins: int) -> None:
+    """A Grafana that serves several stacks names its copies so; the copy of another stack is no twin."""
+    copy = alert(f"A ({environment})", origin="grafana", environment=environment)
+    found = from_alertmanager([alert("A", origin="prometheus", environment="eu"), copy], UIDS)
+    assert found.twins == twins
+
+
 def test_an_alert_that_only_grafana_tells_is_shown() -> None:
     """When Prometheus is silent, Grafana's alert is the only one and stays."""
     found = from_alertmanager([alert("A", origin="prometheus"), alert("PrometheusDown", origin="grafana")], UIDS)

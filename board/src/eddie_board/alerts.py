@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -138,9 +137,10 @@ def _sorted_out(alerts: Iterable[Alert]) -> Firing:
     """Take the Watchdog out, and of an alert that two engines tell the one of Grafana; worst first, then newest."""
     found = list(alerts)
     proofs = [one.since for one in found if one.name == WATCHDOG]
-    ours = Counter(one.name for one in found if one.labels.get("origin") != "grafana")
+    ours = [one for one in found if one.labels.get("origin") != "grafana"]
+    names = {one.name for one in ours} | {_with_environment(one) for one in ours}
     shown = [one for one in found if one.name != WATCHDOG]
-    once = [one for one in shown if one.labels.get("origin") != "grafana" or not ours[one.name]]
+    once = [one for one in shown if one.labels.get("origin") != "grafana" or one.name not in names]
     once.sort(key=lambda one: (_rank(one.severity), one.severity, -one.since, one.key))
     return Firing(
         told=tuple(one for one in once if not one.held),
@@ -148,6 +148,11 @@ def _sorted_out(alerts: Iterable[Alert]) -> Firing:
         twins=len(shown) - len(once),
         watchdog=min(proofs, default=None),
     )
+
+
+def _with_environment(alert: Alert) -> str:
+    """Write the name that a Grafana which serves several stacks gives its copy (alertmanager/parts/global.yml)."""
+    return f"{alert.name} ({alert.labels.get('environment', '')})"
 
 
 def _rank(severity: str) -> int:
