@@ -1,0 +1,201 @@
+"""Station "panel", in somebody's own Grafana: whatever a call is answered, one line says it; the next run ends well."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.scripted_grafana import Fault, Handler, State, serving
+
+import setup_grafana_metrics as script
+
+
+def status(code: int, message: str, **headers: str) -> Fault:
+    """Answer as Grafana refuses."""
+    return lambda request: request.answer(code, {"message": message}, **headers)
+
+
+def reset(request: Handler) -> None:
+    """Break the connection off."""
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.connection.close()
+
+
+def silence(request: Handler) -> None:
+    """Answer nothing until the other side has given up."""
+    request.connection.settimeout(5)
+    request.connection.recv(1)
+    request.close_connection = True
+
+
+NEEDED = "You'll need additional permissions to perform this action. Permissions needed: folders:create"
+FAULTS: dict[str, tuple[Fault, int, str]] = {
+    "401": (status(401, "Invalid API key"), script.DENIED, "does not take this token"),
+    "403": (status(403, NEEDED), script.DENIED, "permission missing: folders:create; the role Editor has it"),
+    "409": (status(409, "name exists"), script.TAKEN, "(409): name exists"),
+    "412": (status(412, "version-mismatch"), script.TAKEN, "(412): version-mismatch"),
+    "422": (status(422, "bad rule"), script.REFUSED, "(422): bad rule"),
+    "429": (status(429, "slow down", Retry_After="2"), script.REFUSED, "429"),
+    "500": (status(500, "database is locked"), script.REFUSED, "500"),
+    "time-out": (silence, script.REFUSED, "timed out"),
+    "reset": (reset, script.REFUSED, "Grafana"),
+    "HTML": (lambda request: request.answer(200, "<h1>Welcome</h1>", "text/html"), script.REFUSED, "instead of JSON"),
+    "login page": (lambda request: request.answer(302, "", Location="/login"), script.REFUSED, "login page"),
+    "half an answer": (lambda request: request.answer(200, '{"half'), script.REFUSED, "broken JSON"),
+}
+
+
+@pytest.fixture
+def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, State]]:
+    """Serve an empty Grafana; nobody waits in these tests."""
+    monkeypatch.setattr(script.time, "sleep", lambda _: None)
+    with serving() as served:
+        yield served
+
+
+def run(url: str, folder: Path, *more: str) -> int:
+    """Run the script as a person would, against ``url`` for all three programs."""
+    token = folder / "token"
+    token.write_text("a token\n")
+    given = ["--grafana-url", url, "--token-file", str(token), "--timeout", "0.3", "--wait", "0"]
+    return script.main([*given, "--prometheus-url", url, "--alertmanager-url", url, *more])
+
+
+def calls_of_a_setup(folder: Path) -> dict[tuple[str, str], int]:
+    """Return each different call a first run makes to Grafana, and when it comes first.
+
+    What goes to Prometheus and Alertmanager is left out: a fault there has other consequences.
+    """
+    with serving() as (url, state):
+        assert run(url, folder) == script.DONE
+        first = {call: state.calls.index(call) for call in state.calls}
+    return {call: at for call, at in first.items() if not call[1].startswith(("/api/v1/rules", "/api/v1/s", "/api/v2"))}
+
+
+def test_a_first_run_makes_everything_and_a_second_changes_nothing(
+    grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Set up twice: the second run says unchanged of each thing, and writes nothing."""
+    url, state = grafana
+    assert run(url, tmp_path) == script.DONE
+    assert "created" in capsys.readouterr().out
+    kept, seen = state.kept(), len(state.calls)
+    assert run(url, tmp_path) == script.DONE
+    assert state.kept() == kept
+    assert {method for method, path in state.calls[seen:] if path != "/api/ds/query"} == {"GET"}
+    said = capsys.readouterr().out
+    assert "unchanged" in said
+    assert "created" not in said
+
+
+def test_a_dry_run_writes_nothing(grafana: tuple[str, State], tmp_path: Path) -> None:
+    """Show the plan: an empty Grafana stays empty, and only GET is used."""
+    url, state = grafana
+    assert run(url, tmp_path, "--dry-run") == script.DONE
+    assert state.kept() == State().kept()
+    assert {method for method, _ in state.calls} == {"GET"}
+
+
+def test_uninstall_leaves_an_empty_grafana_empty(grafana: tuple[str, State], tmp_path: Path) -> None:
+    """What was made is taken away, all of it."""
+    url, state = grafana
+    run(url, tmp_path)
+    assert run(url, tmp_path, "--uninstall") == script.DONE
+    assert state.kept() == State().kept()
+
+
+def test_check_names_drift(grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rule somebody changed is named, with exit 3; after another set-up there is none."""
+    url, state = grafana
+    run(url, tmp_path)
+    state.groups["eddie-default-fallback"]["rules"][0]["for"] = "9m"
+    capsys.readouterr()
+    assert run(url, tmp_path, "--check") == script.DRIFT
+    assert "differs    alert rules eddie-default-fallback" in capsys.readouterr().out
+    run(url, tmp_path)
+    assert run(url, tmp_path, "--check") == script.DONE
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_call_may_fail(
+    name: str, grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever call it is that fails for good: the right exit code, one line, no traceback; the next run completes."""
+    url, state = grafana
+    fault, code, words = FAULTS[name]
+    for call, number in calls_of_a_setup(tmp_path).items():
+        if number and name == "time-out" and call[0] == "GET":
+            continue  # each costs its time-out; the first GET and all writes are enough
+        state.__dict__.update(State().__dict__)
+        state.fault, state.fail_at = fault, number
+        capsys.readouterr()
+        got = run(url, tmp_path)
+        captured = capsys.readouterr()
+        assert (got, captured.err) == (code, ""), f"call {number} {call}: {captured.out}"
+        assert words in captured.out, f"call {number} {call}: {captured.out}"
+        assert "Traceback" not in captured.out
+        state.fault = None
+        assert run(url, tmp_path) == script.DONE, f"after call {number} {call}: {capsys.readouterr().out}"
+
+
+@pytest.mark.parametrize("name", ["429", "500", "reset", "half an answer"])
+def test_a_passing_fault_is_survived(name: str, grafana: tuple[str, State], tmp_path: Path) -> None:
+    """Whichever call fails once, in a way that passes: the same run completes."""
+    url, state = grafana
+    for number in calls_of_a_setup(tmp_path).values():
+        state.__dict__.update(State().__dict__)
+        state.fault, state.fail_at, state.fail_times = FAULTS[name][0], number, 1
+        assert run(url, tmp_path, "--wait", "5") == script.DONE, state.calls[number]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--environment", "a b"], "--environment"),
+        (["--prometheus-url", "prometheus:9090"], "--prometheus-url"),
+        (["--token-file", "/nowhere"], "/nowhere"),
+        (["--ca-file", "/nowhere"], "--ca-file"),
+    ],
+)
+def test_usage_is_said(
+    more: list[str], words: str, grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong option is exit 2, named, and nothing was asked."""
+    url, state = grafana
+    assert run(url, tmp_path, *more) == script.USAGE
+    assert words in capsys.readouterr().out
+    assert state.calls == []
+
+
+def test_something_that_is_not_grafana_is_said(
+    grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address that answers 200 and JSON, but not Grafana's, gets nothing written."""
+    url, state = grafana
+    state.fault, state.fail_at = (lambda request: request.answer(200, {"status": "up"})), 0
+    assert run(url, tmp_path) == script.REFUSED
+    assert "is not a Grafana" in capsys.readouterr().out
+
+
+def test_a_taken_uid_stops(grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A dashboard, or a rule, of somebody else with our uid is left as it is, and named with exit 5."""
+    url, state = grafana
+    state.dashboards["eddie-distributed-fallback"] = {"dashboard": {"title": "Mine", "tags": []}, "meta": {}}
+    assert run(url, tmp_path) == script.TAKEN
+    assert "not ours" in capsys.readouterr().out
+    assert state.dashboards["eddie-distributed-fallback"]["dashboard"]["title"] == "Mine"
+
+
+def test_alerts_that_would_page_twice_are_left_out(
+    grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Prometheus has the same alerts and Alertmanager no inhibition: only PrometheusDown is set up, --check says 3."""
+    url, state = grafana
+    state.prometheus_rules = [{"name": name, "labels": {"origin": "prometheus"}} for name in ("HighFailureRate",)]
+    assert run(url, tmp_path) == script.DONE
+    assert [rule["title"] for rule in state.rules()] == ["PrometheusDown (default)"]
+    assert "inhibit_rules:" in capsys.readouterr().out
+    assert run(url, tmp_path, "--check") == script.DRIFT
