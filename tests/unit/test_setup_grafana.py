@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,7 @@ FAULTS: dict[str, tuple[Fault, int, str]] = {
 @pytest.fixture
 def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, State]]:
     """Serve an empty Grafana; nobody waits in these tests."""
-    monkeypatch.setattr(script.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     with serving() as served:
         yield served
 
