@@ -66,6 +66,8 @@ def policy(nonce: str) -> str:
 
 def host_of(authority: str) -> str:
     """Answer the name in ``host:port`` or a URL, lower case, without brackets; empty when there is none."""
+    if "@" in authority:
+        return ""
     try:
         return (urlsplit(authority if "//" in authority else f"//{authority}").hostname or "").rstrip(".")
     except ValueError:

@@ -22,8 +22,6 @@ from eddie_board.view import View
 
 AT_ONCE = 0.15
 """Seconds the first page waits for answers: those that somebody else has just got are then part of it."""
-SLACK = 2.0
-"""Seconds a refresh may come early, so that one that is due at a beat is not put off to the next."""
 
 REFRESH = re.compile(r"(\d+)(s|m|h)")
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -51,6 +49,7 @@ class Page:
         self._began = time.monotonic()
         self._round: asyncio.Task[None] | None = None
         self._panels: list[PanelView] = []
+        self._said: list[str] = []
         html.a("Skip to the panels").classes("skip").props('href="#panels"')
         self._bar = Toolbar(dashboard, client.request.url.path, self._every)
         pulse = self._bar.pulse
@@ -91,7 +90,9 @@ class Page:
         """Begin a round if one is due, somebody looks, and the last one is over."""
         idle = self._round is None or self._round.done()
         looked_at = self._visible and self._client.has_socket_connection
-        if idle and looked_at and now - self._began >= self._every - SLACK:
+        # Half an interval early at most, so that what is due at this beat is not put off to the next.
+        early = self._house.settings.board_scrape_seconds / 2
+        if idle and looked_at and now - self._began >= self._every - early:
             self.refresh()
 
     def refresh(self) -> None:
@@ -162,7 +163,7 @@ class Page:
         panels = [alone] if alone else list(self._dashboard.panels)
         top = min((panel.y for panel in panels), default=0)
         self._grid.clear()
-        self._grid.classes(toggle="alone") if ("alone" in self._grid.classes) != (alone is not None) else None
+        self._grid.classes(add="alone" if alone else None, remove=None if alone else "alone")
         self._strip.set_visibility(alone is None)
         self._panels = []
         with self._grid:
@@ -182,11 +183,10 @@ class Page:
 
     def _say(self, notes: list[str]) -> None:
         notes = [*notes, *self._dashboard.notes]
-        if notes == self._notes.props.get("data-said", []):
+        if notes == self._said:
             return
+        self._said = notes
         self._notes.clear()
         with self._notes:
             for note in notes:
                 html.p(note)
-
-
