@@ -41,6 +41,8 @@ class Composed:
             "EDDIE_SECRETS": str(self.folder / "secrets"),
             "EDDIE_AGENTS_NETWORK": f"{self.project}-agents",
             "COMPOSE_PROJECT_NAME": self.project,
+            # So that what looks and what removes knows the board's container; `up` starts services by their names.
+            "COMPOSE_PROFILES": "board",
             **self.more,
         }
 

@@ -16,6 +16,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "alertmanager": {"image": "alertmanager"},
     "grafana": {"image": "grafana"},
     "docker-proxy": {"image": "proxy"},
+    "board": {"image": "board"},
 }
 
 
@@ -82,18 +83,36 @@ def test_grafana_alone_may_be_missing() -> None:
     assert images("grafana").grafana_missing() is None
 
 
-def test_the_hash_follows_what_the_image_is_made_of(tmp_path: Path) -> None:
+def test_the_board_needs_a_base_only_to_be_built() -> None:
+    """Its image is missing when it is not of today's sources and its base cannot be had; no other image counts."""
+    assert images("base").board_missing() is None
+    assert images("prometheus").board_missing() == "image base is neither here nor can it be pulled (no such host)"
+    engine = FakeEngine(set(), set(), sources(ROOT, "base", "board"))
+    assert Images(engine, ROOT, print).board_missing() is None
+
+
+def test_images_of_ours_are_made_of_different_things() -> None:
+    """The exporter's image is no proof that the board's is made of today's sources."""
+    some = images("base", built=True)
+    assert some.is_built("exporter")
+    assert not some.is_built("board")
+
+
+@pytest.mark.parametrize(
+    ("service", "lock", "package"), [("exporter", "server", "eddie_exporter"), ("board", "board", "eddie_board")]
+)
+def test_the_hash_follows_what_the_image_is_made_of(service: str, lock: str, package: str, tmp_path: Path) -> None:
     """Source, lock, recipe and base change it; compiled files do not."""
-    shutil.copytree(ROOT / "exporter", tmp_path / "exporter", ignore=shutil.ignore_patterns("__pycache__"))
-    before = sources(tmp_path, "base")
-    cache = tmp_path / "exporter" / "src" / "eddie_exporter" / "__pycache__"
+    shutil.copytree(ROOT / service, tmp_path / service, ignore=shutil.ignore_patterns("__pycache__"))
+    before = sources(tmp_path, "base", service)
+    cache = tmp_path / service / "src" / package / "__pycache__"
     cache.mkdir()
     (cache / "app.pyc").write_bytes(b"x")
-    assert sources(tmp_path, "base") == before == sources(ROOT, "base")
-    assert sources(tmp_path, "other") != before
-    for name in ("Dockerfile", "requirements/server.txt", "src/eddie_exporter/app.py"):
-        file = tmp_path / "exporter" / name
+    assert sources(tmp_path, "base", service) == before
+    assert sources(tmp_path, "other", service) != before
+    for name in ("Dockerfile", f"requirements/{lock}.txt", f"src/{package}/__init__.py"):
+        file = tmp_path / service / name
         text = file.read_text()
         file.write_text(text + "\n# changed\n")
-        assert sources(tmp_path, "base") != before, name
+        assert sources(tmp_path, "base", service) != before, name
         file.write_text(text)

@@ -39,6 +39,15 @@ def test_every_taken_port_is_named_with_owner_and_key() -> None:
     assert "set PROMETHEUS_PORT to another port" in lines[1]
 
 
+def test_the_key_is_that_of_the_place_taken() -> None:
+    """A board in Grafana's place has Grafana's port, and so the message names Grafana's key."""
+    keys = {"board": "GRAFANA_PORT"}
+    with pytest.raises(StackError, match=r"port 3000 for board: .* set GRAFANA_PORT to another port"):
+        ports.check({"board": 3000}, "127.0.0.1", keys=keys, taken=lambda *_: True, owners=[nobody])
+    with pytest.raises(StackError, match=r"port 8504 for board: .* set BOARD_PORT to another port"):
+        ports.check({"board": 8504}, "127.0.0.1", taken=lambda *_: True, owners=[nobody])
+
+
 def test_an_owner_that_hides_is_said_to() -> None:
     """A port of another user's process is refused as well, though its owner cannot be named."""
     with pytest.raises(StackError, match="somebody who cannot be named"):

@@ -53,7 +53,13 @@ def test_the_callers_environment_wins(tmp_path: Path) -> None:
     """The caller's variable is taken, then .env, then the default; an empty one counts as unset."""
     (tmp_path / ".env").write_text("EDDIE_PORT=1000\nPROMETHEUS_PORT=2000\nGRAFANA_PORT=\n")
     env = settings.load(tmp_path, {"EDDIE_PORT": "1001"})
-    assert settings.ports(env) == {"exporter": 1001, "prometheus": 2000, "alertmanager": 9093, "grafana": 3000, "board": 8504}
+    assert settings.ports(env) == {
+        "exporter": 1001,
+        "prometheus": 2000,
+        "alertmanager": 9093,
+        "grafana": 3000,
+        "board": 8504,
+    }
 
 
 def test_a_clean_clone_has_every_default(tmp_path: Path) -> None:
@@ -119,6 +125,13 @@ def test_what_is_no_address_is_refused(tmp_path: Path) -> None:
         settings.load(tmp_path, {"EDDIE_BIND": "eth0"})
 
 
+def test_the_board_has_a_port_and_no_address_of_its_own(tmp_path: Path) -> None:
+    """Links lead to Grafana's address, whoever is there; a second one for the board would be a second truth."""
+    env = settings.load(tmp_path, {"BOARD_PORT": "9999"})
+    assert settings.ports(env)["board"] == 9999
+    assert "EDDIE_BOARD_PUBLIC_URL" not in env
+
+
 def test_a_folder_of_its_own_is_taken(tmp_path: Path) -> None:
     """The default, a new folder, and one with the stack's own things in it are the stack's."""
     (tmp_path / "state" / "data").mkdir(parents=True)
@@ -137,6 +150,13 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytes
     for named in ("/", ".", "..", "../other", str(tmp_path / "home"), str(tmp_path / "home" / "me")):
         with pytest.raises(StackError, match="EDDIE_RUN: expected a folder of its own"):
             settings.own_folder(root, {"EDDIE_RUN": named}, "EDDIE_RUN", ".run", ("data",))
+
+
+def test_one_environment_is_made_in_three_sizes() -> None:
+    """Anything but native, board and dev is refused with these words before something is made."""
+    script = Path(settings.__file__).parents[1] / "venv.sh"
+    done = subprocess.run(["sh", str(script), "bord"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "venv.sh: expected native, board or dev, got 'bord'\n")
 
 
 def test_a_folder_of_other_things_is_no_virtual_environment(tmp_path: Path) -> None:
