@@ -1,114 +1,79 @@
-"""Station "dashboard": the JSON that Grafana is provisioned with, read as what this page draws."""
+"""Station "dashboard": the JSON that Grafana is provisioned with, as what this page draws."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from eddie_board.dashboard_file import read
+from eddie_board.dashboard_model import Annotation, Dashboard, Panel, Variable
+from eddie_board.errors import DashboardError
+from eddie_board.settings import Settings
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Panel:
-    """One panel; ``x``, ``y``, ``w``, ``h`` in Grafana's grid of 24 columns, rows and their panels flattened into it.
-
-    ``targets``, ``field_config`` and ``options`` are as in the file. ``dashboard`` is the uid of the dashboard it
-    belongs to, ``digest`` changes with that file. A row has the type ``row`` and only a title.
-    """
-
-    id: int
-    title: str
-    description: str
-    type: str
-    x: int
-    y: int
-    w: int
-    h: int
-    targets: tuple[Mapping[str, Any], ...]
-    field_config: Mapping[str, Any]
-    options: Mapping[str, Any]
-    raw: Mapping[str, Any]
-    dashboard: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Variable:
-    """One variable: ``kind`` is Grafana's (query, custom, datasource, …), ``hide`` true where no picker is shown.
-
-    ``default`` is what the dashboard opens with, ``("$__all",)`` for all; ``query`` as written in the file.
-    """
-
-    name: str
-    label: str
-    description: str
-    kind: str
-    query: str
-    multi: bool
-    include_all: bool
-    all_value: str
-    default: tuple[str, ...]
-    hide: bool
-    sort: int
-    raw: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Annotation:
-    """Events that are drawn on panels: ``panels`` it is meant for, or not meant for where ``exclude``; empty is all."""
-
-    name: str
-    expression: str
-    interval: str
-    colour: str
-    title_format: str
-    text_format: str
-    tag_keys: tuple[str, ...]
-    panels: tuple[int, ...]
-    exclude: bool
-
-    def on(self, panel: int) -> bool:
-        """Say whether it is drawn on the panel with this id."""
-        return not self.panels or (panel in self.panels) != self.exclude
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dashboard:
-    """One dashboard; ``time_from`` and ``time_to`` as Grafana writes them (``now-6h``), ``refresh`` such as ``30s``.
-
-    ``variables`` holds all, the data source too; ``notes`` say what of the file this page cannot use.
-    """
-
-    uid: str
-    title: str
-    description: str
-    panels: tuple[Panel, ...]
-    variables: tuple[Variable, ...]
-    annotations: tuple[Annotation, ...]
-    time_from: str
-    time_to: str
-    refresh: str
-    raw: Mapping[str, Any]
-    digest: str
-    notes: tuple[str, ...] = ()
-
-    def panel(self, number: int) -> Panel | None:
-        """Answer the panel with this id, or None."""
-        return next((each for each in self.panels if each.id == number), None)
+__all__ = ["Annotation", "Dashboard", "Dashboards", "Panel", "Variable"]
 
 
 @dataclass(slots=True)
 class Dashboards:
-    """All dashboards of some folders; files are read again when they changed, so nobody has to start anew."""
+    """All dashboards of some folders; files are read again when they changed, so nobody has to start anew.
+
+    The first folder must be there; the others may be missing. Folders in them are looked through, as Grafana does.
+    """
 
     folders: tuple[Path, ...]
     faults: dict[str, str] = field(default_factory=dict)
     """File name to the sentence that says why it cannot be shown; renewed by every look."""
+    _read: dict[Path, tuple[tuple[int, int], Dashboard | str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Dashboards:
+        """Take the folders of the settings."""
+        local = (settings.local_dashboards_path,) if settings.local_dashboards_path else ()
+        return cls((settings.dashboards_path, *local))
 
     def all(self) -> tuple[Dashboard, ...]:
         """Answer all that can be read, in the order of their titles."""
-        raise NotImplementedError
+        faults: dict[str, str] = {}
+        found: dict[str, Dashboard] = {}
+        files = list(self._files(faults))
+        for path, stamp in files:
+            known = self._read.get(path)
+            if known is None or known[0] != stamp:
+                known = self._read[path] = (stamp, _read(path))
+            read = known[1]
+            if isinstance(read, str):
+                faults[path.name] = read
+            elif read.uid in found:
+                faults[path.name] = f"{path.name} has the uid {read.uid} of another dashboard: give it its own"
+            else:
+                found[read.uid] = read
+        for gone in self._read.keys() - {path for path, _ in files}:
+            del self._read[gone]
+        self.faults = faults
+        return tuple(sorted(found.values(), key=lambda each: each.title.casefold()))
 
     def get(self, uid: str) -> Dashboard | None:
         """Answer the dashboard with this uid, or None."""
         return next((each for each in self.all() if each.uid == uid), None)
+
+    def _files(self, faults: dict[str, str]) -> Iterator[tuple[Path, tuple[int, int]]]:
+        for number, folder in enumerate(self.folders):
+            if number == 0 and not folder.is_dir():
+                faults[folder.name] = (
+                    f"expected a folder of dashboards at {folder}, got none: set EDDIE_DASHBOARDS_PATH"
+                )
+            for path in sorted(folder.rglob("*.json")):
+                try:
+                    stat = path.stat()
+                except OSError as error:  # gone between the two, or a link to nowhere
+                    faults[path.name] = f"{path.name} cannot be read: {error.strerror}"
+                    continue
+                yield path, (stat.st_mtime_ns, stat.st_size)
+
+
+def _read(path: Path) -> Dashboard | str:
+    try:
+        return read(path)
+    except DashboardError as error:
+        return str(error)

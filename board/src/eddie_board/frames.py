@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from eddie_board.queries import Query
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,3 +41,111 @@ class Mark:
     tags: tuple[str, ...]
     name: str
     colour: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """One answer of Prometheus before it has names: a grid, and labels and values of each series.
+
+    ``notes`` are Prometheus's own warnings.
+    """
+
+    times: tuple[float, ...]
+    rows: tuple[tuple[Mapping[str, str], tuple[float | None, ...]], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> int:
+        """How many values it holds; what it costs to keep."""
+        return len(self.times) * (len(self.rows) + 1)
+
+
+def grid(query: Query) -> tuple[float, ...]:
+    """Answer the times a query is evaluated at."""
+    if query.instant:
+        return (query.end,)
+    return tuple(query.start + number * query.step for number in range(int((query.end - query.start) / query.step) + 1))
+
+
+def columns(query: Query, data: Mapping[str, Any], notes: Iterable[str] = ()) -> Columns:
+    """Read ``data`` of Prometheus's answer. Raises KeyError, TypeError or ValueError for what is not that."""
+    times = grid(query)
+    kind, result = data["resultType"], data["result"]
+    if kind == "scalar":
+        result = [{"metric": {}, "value": result}]
+    elif kind not in {"matrix", "vector"}:
+        raise ValueError(f"expected a matrix, a vector or a scalar, got a {kind}")
+    rows = tuple((each["metric"], _column(query, each, len(times))) for each in result)
+    return Columns(times, rows, tuple(notes))
+
+
+def _column(query: Query, series: Mapping[str, Any], length: int) -> tuple[float | None, ...]:
+    column: list[float | None] = [None] * length
+    for at, value in series["values"] if "values" in series else [series["value"]]:
+        place = 0 if query.instant else round((at - query.start) / query.step)
+        if 0 <= place < length:
+            column[place] = float(value)
+    return tuple(column)
+
+
+def named(query: Query, answer: Columns) -> tuple[Series, ...]:
+    """Give each series of ``answer`` the name that the legend of ``query`` has for it."""
+    names = legend(query, [labels for labels, _ in answer.rows])
+    return tuple(
+        Series(query.ref, name, labels, answer.times, values)
+        for name, (labels, values) in zip(names, answer.rows, strict=True)
+    )
+
+
+def legend(query: Query, series: Sequence[Mapping[str, str]]) -> list[str]:
+    """Name ``series`` as Grafana 12 does, by the query's legend format (pkg/promlib/querydata/response.go).
+
+    ``{{label}}`` is the label's value or nothing. ``__auto`` shows the value where all have one and the same label,
+    else the labels; without a format it is the metric as Prometheus writes it. What would be nameless has its labels.
+    """
+    if query.legend == "__auto":
+        keys = {key for labels in series for key in labels}
+        if len(keys) == 1 and len(series) > 1:
+            return [next(iter(labels.values()), query.expression) for labels in series]
+        return [written(labels) if labels else query.expression for labels in series]
+    if not query.legend:
+        return [_metric(labels) or query.expression for labels in series]
+    return [filled(query.legend, labels) or written(labels) or query.expression for labels in series]
+
+
+def filled(text: str, labels: Mapping[str, str]) -> str:
+    """Fill ``{{label}}`` in, with nothing for a label that is missing."""
+    return re.sub(r"\{\{\s*(.+?)\s*\}\}", lambda found: labels.get(found[1], ""), text)
+
+
+def written(labels: Mapping[str, str]) -> str:
+    """Write labels in braces, sorted; nothing for none."""
+    return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items())) + "}" if labels else ""
+
+
+def _metric(labels: Mapping[str, str]) -> str:
+    name = labels.get("__name__", "")
+    return name + written({key: value for key, value in labels.items() if key != "__name__"})
+
+
+def marks(
+    answer: Columns, step: float, *, name: str, colour: str, title: str, text: str, tag_keys: Sequence[str]
+) -> list[Mark]:
+    """Answer the events that an annotation's query found: samples above zero, a ``step`` apart at most, are one."""
+    found: list[Mark] = []
+    for labels, values in answer.rows:
+        tags = tuple(labels[key] for key in tag_keys if key in labels)
+        active = [at for at, value in zip(answer.times, values, strict=True) if value is not None and value > 0]
+        for start, end in _regions(active, step):
+            found.append(Mark(start, end, filled(title, labels), filled(text, labels), tags, name, colour))
+    return sorted(found, key=lambda mark: mark.start)
+
+
+def _regions(times: Sequence[float], step: float) -> list[tuple[float, float]]:
+    regions: list[tuple[float, float]] = []
+    for at in times:
+        if regions and at <= regions[-1][1] + step:
+            regions[-1] = (regions[-1][0], at)
+        else:
+            regions.append((at, at))
+    return regions

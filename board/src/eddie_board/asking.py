@@ -1,0 +1,127 @@
+"""Station "shared", towards Prometheus: each question is asked once a scrape interval, whoever wants to know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from eddie_board.choosing import Values, arranged, label_query, listed, texts
+from eddie_board.dashboard import Dashboard, Variable
+from eddie_board.errors import PrometheusError
+from eddie_board.frames import Columns
+from eddie_board.once import Once
+from eddie_board.prometheus import Prometheus
+from eddie_board.queries import Query, Window, interpolate
+from eddie_board.view import ALL, SHORTEST, unknown
+
+MOST_QUESTIONS = 1024
+"""Questions of one scrape interval that are kept: 25 queries of a dashboard in 40 views."""
+
+MOST_POINTS = 1_000_000
+"""Points of their answers together, 32 bytes each; a page of 6 hours has 40 000."""
+
+Choices = Mapping[str, tuple[str, ...]]
+
+
+class Asking:
+    """Answers of the present scrape interval, which began at ``now`` (seconds since the epoch)."""
+
+    def __init__(self, prometheus: Prometheus) -> None:
+        self._prometheus = prometheus
+        self._columns: Once[Columns] = Once(MOST_QUESTIONS, lambda answer: answer.points, MOST_POINTS)
+        self._names: Once[tuple[str, ...]] = Once(64, len, 200_000)
+        self._retention: Once[float] = Once(1)
+        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    async def columns(self, now: float, query: Query) -> Columns:
+        """Ask ``query``. Raises PrometheusError."""
+        key = (query.expression, query.start, query.end, query.step, query.instant)
+        return await self._columns.get(now, key, lambda: self._prometheus.columns(query))
+
+    async def kept(self, now: float, window: Window) -> tuple[Window, list[str]]:
+        """Cut ``window`` to what Prometheus keeps, and say so. Raises PrometheusError."""
+        try:
+            retention = await self._retention.get(now, "", self._prometheus.retention)
+        except PrometheusError as error:
+            if error.kind in {"down", "slow", "restarting"}:
+                raise
+            return window, []  # something that answers queries as Prometheus does, and does not say what it keeps
+        if not math.isfinite(retention) or window.start >= now - retention:
+            return window, []
+        start = min(max(window.start, now - retention), window.end - SHORTEST)
+        return replace(window, start=start), [f"Prometheus keeps {length(retention)}; what is older is not shown."]
+
+    async def values(
+        self, now: float, dashboard: Dashboard, variable: Variable, choices: Choices, window: Window
+    ) -> Values:
+        """Answer what can be chosen of ``variable``; where Prometheus fails what was known last, with the fault."""
+        if variable.kind != "query":
+            return Values(listed(variable))
+        question = label_query(variable.query)
+        if question is None:
+            return Values(tuple(each for each in variable.default if each != ALL))
+        label, match = question
+        known = (dashboard.uid, variable.name)
+        try:
+            match = interpolate(match, texts(dashboard.variables, choices))
+            key = (label, match, window.start, window.end)
+            found = await self._names.get(
+                now, key, lambda: self._prometheus.label_values(label, match, window.start, window.end)
+            )
+        except PrometheusError as error:
+            return Values(self._known.get(known, ()), str(error))
+        except KeyError as error:
+            return Values((), f"Variable {variable.label}: {error.args[0]}")
+        if len(self._known) > 100:
+            self._known.clear()
+        names = self._known[known] = arranged(variable, found)
+        return Values(names)
+
+    async def checked(
+        self, now: float, dashboard: Dashboard, choices: Choices, window: Window
+    ) -> tuple[dict[str, tuple[str, ...]], list[str], str]:
+        """Leave out of ``choices`` what Prometheus does not know: answer the rest, a note for each variable, a fault.
+
+        With a fault a variable's choice could not be checked, and is as it was.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        notes: list[str] = []
+        fault = ""
+        for variable in dashboard.variables:
+            if not variable.choosable:
+                continue
+            chosen = choices.get(variable.name) or variable.default
+            if chosen != (ALL,):
+                values = await self.values(now, dashboard, variable, {**choices, **found}, window)
+                if values.names or not values.fault:
+                    known = {*values.names, *variable.default}
+                    notes += unknown(variable.label, [each for each in chosen if each not in known])
+                    chosen = tuple(each for each in chosen if each in known) or variable.default
+                else:
+                    fault = fault or values.fault
+                chosen = chosen or values.names[:1]
+            found[variable.name] = chosen
+        return found, notes, fault
+
+    async def spelled(self, now: float, dashboard: Dashboard, choices: Choices, window: Window) -> dict[str, str]:
+        """Write what each variable becomes in a query; all of one without an ``allValue`` is every value there is.
+
+        Raises PrometheusError.
+        """
+        found = dict(choices)
+        for variable in dashboard.variables:
+            if found.get(variable.name) == (ALL,) and not variable.all_value:
+                values = await self.values(now, dashboard, variable, choices, window)
+                if values.fault and not values.names:
+                    raise PrometheusError("odd", values.fault)
+                found[variable.name] = values.names or (ALL,)
+        return texts(dashboard.variables, found)
+
+
+def length(seconds: float) -> str:
+    """Write a length of time as people say it: in days from two on, else in hours or minutes."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size or (seconds >= size and seconds % size == 0):
+            return f"{seconds / size:g} {unit}" if seconds % size == 0 else f"{seconds / size:.1f} {unit}"
+    return f"{seconds:g} s"
