@@ -53,13 +53,17 @@ async def knock(host: str, origin: str | None) -> str:
     return str(sent[0]["type"])
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8504", "[::1]:8504", "BOARD.lan:3000", "board.lan.", "LOCALHOST:1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:8504", "[::1]:8504", "BOARD.lan:3000", "board.lan.", "LOCALHOST:1"]
+)
 async def test_its_own_names_are_let_in(host: str) -> None:
     """Loopback's names and the links' own are answered, with any port and in any case."""
     assert (await ask(host=host)).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.example", "", "[::1", "a b", "@localhost:x"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.example", "", "[::1", "a b", "@localhost:x"]
+)
 async def test_other_names_are_refused(host: str) -> None:
     """Negative twin: a name that was made to point here (DNS rebinding) gets 400 and a sentence, and no page."""
     answer = await ask(host=host)

@@ -127,5 +127,3 @@ def _pages(house: House) -> None:
     @ui.page("/d/{uid}/{slug}")
     async def long(request: Request, uid: str, slug: str) -> None:  # noqa: ARG001  (Grafana's links carry it)
         await show(request, uid)
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import fields
 from typing import Any
 
@@ -30,19 +30,21 @@ class Drawings:
         self._draws = draws
         self._link = link
         self._most = most
-        self._kept: OrderedDict[tuple[int, int], tuple[Answer, Panel, orjson.Fragment]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Answer, Panel, orjson.Fragment]] = OrderedDict()
 
     def of(self, panel: Panel, answer: Answer) -> orjson.Fragment:
         """Answer the picture of ``answer``, written; the same object each time it is asked for.
 
         A fragment goes into every viewer's message as it stands: it is neither encoded again nor looked through.
         """
-        key = (id(answer), id(panel))
+        # By what is drawn: a picture that is kept while Prometheus is away is another answer with the same series.
+        parts = (panel, answer.series, answer.marks, answer.queries)
+        key = (*map(id, parts), answer.notes)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key][2]
         written = orjson.Fragment(orjson.dumps(self._picture(panel, answer), option=orjson.OPT_NON_STR_KEYS))
-        # Both are kept with it: while they live nothing else can have their ids.
+        # Both are kept with it: while they live nothing else can have the ids of their parts.
         self._kept[key] = (answer, panel, written)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -142,16 +142,15 @@ class Dressed:
             self._body += message.get("body", b"")
             if message.get("more_body", False):
                 return
-            await self._page()
+            start, self._start = self._start, None
+            await self._page(start)
             return
         await self._send(message)
 
-    async def _page(self) -> None:
+    async def _page(self, start: Message) -> None:
         """Send the page; in its data every ``<`` is escaped by NiceGUI, so all tags found here are its own."""
         mark = f' nonce="{self._nonce}"'.encode()
         body = bytes(self._body).replace(b"<script", b"<script" + mark).replace(b"<style", b"<style" + mark)
-        start, self._start = self._start, None
-        assert start is not None
         headers = MutableHeaders(raw=start["headers"])
         headers["Content-Length"] = str(len(body))
         await self._send(start)

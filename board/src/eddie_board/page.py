@@ -53,7 +53,7 @@ class Page:
         html.a("Skip to the panels").classes("skip").props('href="#panels"')
         self._bar = Toolbar(dashboard, client.request.url.path, self._every)
         pulse = self._bar.pulse
-        pulse.on("look", self._looked).on("seen", self._seen).on("again", lambda: self.refresh())
+        pulse.on("look", self._looked).on("seen", self._seen).on("again", self.refresh)
         with html.div().classes("top"):
             self._notes = html.div().classes("notes").props("role=status")
             with html.div().classes("strip") as self._strip:

@@ -16,7 +16,7 @@ from eddie_board.shared import Answer
 NO_DATA = "No data in this range."
 
 
-class PanelView(Element, component="static/panel.js", esm={"eddie-board": "static"}):  # type: ignore[call-arg]
+class PanelView(Element, component="static/panel.js", esm={"eddie-board": "static"}):
     """A panel of the grid, or (``alone``) the only one of the page. Until show() it says that it waits."""
 
     def __init__(self, panel: Panel, drawings: Drawings, *, alone: bool = False, top: int = 0) -> None:
@@ -24,7 +24,6 @@ class PanelView(Element, component="static/panel.js", esm={"eddie-board": "stati
         super().__init__()
         self.panel = panel
         self._drawings = drawings
-        self._answer: Answer | None = None
         head = {"id": panel.id, "title": panel.title, "description": panel.description, "type": panel.type}
         self.props["panel"] = head
         self.props["alone"] = alone
@@ -34,23 +33,24 @@ class PanelView(Element, component="static/panel.js", esm={"eddie-board": "stati
             self.style(";".join(f"{name}:{value}" for name, value in place.items()))
 
     def show(self, answer: Answer) -> None:
-        """Show ``answer``; one that is shown already goes nowhere."""
-        if answer is self._answer:
-            return
-        self._answer = answer
-        with self.props.suspend_updates():
-            self.props["state"] = answer.state
-            self.props["words"] = words(answer)
-            self.props["asOf"] = math.floor(answer.as_of)
-            self.props["picture"] = self._drawings.of(self.panel, answer)
-        self.update()
+        """Show ``answer``; what is shown already is not sent again."""
+        self._set(
+            state=answer.state,
+            words=words(answer),
+            asOf=math.floor(answer.as_of),
+            picture=self._drawings.of(self.panel, answer),
+        )
 
     def fail(self, sentence: str) -> None:
         """Say that this board itself failed at the panel: nothing else on the page suffers from it."""
-        self._answer = None
+        self._set(state="error", words=sentence)
+
+    def _set(self, **properties: object) -> None:
+        """Set all at once, if one differs: whatever is set goes to the browser with all the others."""
+        if all(self.props.get(name) == value for name, value in properties.items()):
+            return
         with self.props.suspend_updates():
-            self.props["state"] = "error"
-            self.props["words"] = sentence
+            self.props.update(properties)
         self.update()
 
 

@@ -21,7 +21,7 @@ RANGES = {"now-15m": "15 m", "now-1h": "1 h", "now-6h": "6 h", "now-24h": "24 h"
 SPOKEN = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-class Chooser(Element, component="static/chooser.js", esm={"eddie-board": "static"}):  # type: ignore[call-arg]
+class Chooser(Element, component="static/chooser.js", esm={"eddie-board": "static"}):
     """The picker of one variable."""
 
     def __init__(self, variable: Variable) -> None:
@@ -52,7 +52,7 @@ class Chooser(Element, component="static/chooser.js", esm={"eddie-board": "stati
         self.update()
 
 
-class Pulse(Element, component="static/pulse.js", esm={"eddie-board": "static"}):  # type: ignore[call-arg]
+class Pulse(Element, component="static/pulse.js", esm={"eddie-board": "static"}):
     """Says when the page was refreshed, and tells the board what its reader does: look, seen, again."""
 
     def __init__(self, title: str, every: float) -> None:
@@ -114,8 +114,8 @@ class Toolbar:
 
 
 def pickable(variable: Variable) -> bool:
-    """Say whether readers choose this variable; there is only one data source here."""
-    return not variable.hide and variable.kind in {"query", "custom"}
+    """Say whether readers are shown a picker for it."""
+    return variable.choosable and not variable.hide
 
 
 def span(view: View, now: float) -> str:
