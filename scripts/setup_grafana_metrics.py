@@ -23,7 +23,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +32,37 @@ DONE, USAGE, DRIFT, DENIED, TAKEN, REFUSED, UNVERIFIED = 0, 2, 3, 4, 5, 6, 7
 RUN_WITH = ("12.2",)
 """Versions of Grafana this script was run against; any other is worth a line of warning."""
 FOLDER_UID = "eddie-metrics"
+SOURCE_MARK = "eddieEnvironment"
+"""A data source is ours while its jsonData has this key; it names the environment. No page of Grafana shows it."""
 TAG = "eddie:"
-"""A dashboard is ours while it has this tag with the name of an environment that uses it."""
+"""A dashboard is ours while it has this tag with the name of an environment that uses it, or lies in our folder."""
 MARK = "installed_by"
-"""A rule is ours while it has this annotation; it names the environment."""
+"""A rule is ours while it has this annotation, which names the environment, or lies in our group."""
+EDITABLE = {"X-Disable-Provenance": "true"}
+"""Header that keeps a thing editable in the pages."""
+MARKED = "eddie-metrics, environment "
 TRANSIENT = {429, 500, 502, 503, 504}
 TRIES = 4
 HARMLESS = ("/api/ds/query",)
 """Calls that are a POST and write nothing: sent again like a GET."""
 LONGEST_WAIT = 30.0
 """Seconds: a longer Retry-After is not waited for."""
-ROLES = {
-    "datasources:create": "Admin",
-    "datasources:read": "Admin",
-    "datasources:write": "Admin",
-    "datasources:delete": "Admin",
+ADMINS = {"datasources:create", "datasources:write", "datasources:delete"}
+"""Permissions that of the basic roles only Admin has."""
+CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
+    kind: {"create": (f"{of}:create", *more), "update": (f"{of}:write", *more), "remove": (f"{of}:delete", *more)}
+    for kind, of, more in (
+        ("data source", "datasources", ()),
+        ("folder", "folders", ()),
+        ("dashboard", "dashboards", ()),
+        ("alert rules", "alert.rules", ("alert.provisioning.provenance:write",)),
+    )
+} | {
+    "contact point": dict.fromkeys(
+        ("create", "update", "remove"), ("alert.notifications:write", "alert.provisioning.provenance:write")
+    )
 }
-"""The basic role that has a permission, where it is not Editor."""
+"""Permissions a change needs, by the kind of thing and what is done."""
 
 Json = dict[str, Any]
 
@@ -94,7 +108,7 @@ class Api:
         """Return the JSON of an answer, None of an empty one. A POST that may have been done is not sent again."""
         for attempt in range(1, TRIES + 1):
             try:
-                return self._once(method, path, body, headers or {})
+                return self.once(method, path, body, headers)
             except TransientError as error:
                 answered = error.after > 0
                 once = method == "POST" and path not in HARMLESS
@@ -103,15 +117,12 @@ class Api:
                 time.sleep(error.after or 0.5 * 2**attempt)
         raise AssertionError("the loop returns or raises")
 
-    def _once(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+    def once(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+        """Ask without a second try. Raises TransientError where another one makes sense."""
         sent = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{path}", data=sent, method=method)
-        for key, value in {
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            **self.headers,
-            **headers,
-        }.items():
+        kinds = {"Accept": "application/json", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{path}", data=sent, method=method)  # noqa: S310  see address()
+        for key, value in {**kinds, **self.headers, **(headers or {})}.items():
             request.add_header(key, value)
         handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=self.tls), NoRedirect()]
         if is_loopback(self.url):
@@ -129,18 +140,18 @@ class Api:
             raise TransientError(f"{where} broke off: {plain(error)}") from None
         except Exception as error:  # noqa: BLE001  http.client's own errors share no useful base
             raise TransientError(f"{where} gave no valid HTTP answer: {plain(error)}") from None
-        return self._read(method, path, status, text, kind, after)
+        return self._read(f"{method} {path}", status, text, kind, after)
 
-    def _read(self, method: str, path: str, status: int, text: bytes, kind: str, after: str) -> Any:
+    def _read(self, call: str, status: int, text: bytes, kind: str, after: str) -> Any:
         where = f"{self.name} at {self.url}"
         said = shortened(text)
         if status in TRANSIENT:
             wait = float(after) if re.fullmatch(r"\d{1,6}", after) else (1.0 if status in {429, 503} else 0.0)
-            raise TransientError(f"{where} answered {status} to {method} {path}: {said}", wait)
+            raise TransientError(f"{where} answered {status} to {call}: {said}", wait)
         if status == 401:
             raise AnswerError(f"{where} does not take this token or password (401): make a new one", DENIED, status)
         if status == 403:
-            raise AnswerError(denied(f"{method} {path}", text), DENIED, status)
+            raise AnswerError(denied(call, text), DENIED, status)
         if status == 407 or (300 <= status < 400):
             raise AnswerError(
                 f"{where}: a proxy or login page answered ({status}); give Grafana's own address", REFUSED, status
@@ -153,11 +164,11 @@ class Api:
             )
         if status >= 400:
             code = TAKEN if status in {409, 412} else REFUSED
-            raise AnswerError(f"{where} refused {method} {path} ({status}): {said}", code, status)
+            raise AnswerError(f"{where} refused {call} ({status}): {said}", code, status)
         try:
             return json.loads(text) if text.strip() else None
         except ValueError:
-            raise TransientError(f"{where} answered broken JSON to {method} {path}: {said}") from None
+            raise TransientError(f"{where} answered broken JSON to {call}: {said}") from None
 
     def find(self, path: str) -> Any:
         """Return the JSON at ``path``, None where there is none."""
@@ -214,8 +225,11 @@ def denied(call: str, text: bytes) -> str:
 
 
 def role_for(permissions: list[str]) -> str:
-    """Give the basic role that has all of ``permissions``."""
-    return "Admin" if any(ROLES.get(name) == "Admin" for name in permissions) else "Editor"
+    """Give the lowest basic role that has all of ``permissions``."""
+    if ADMINS & set(permissions):
+        return "Admin"
+    reads = permissions and all(name.endswith((":read", ":query")) for name in permissions)
+    return "Viewer" if reads else "Editor"
 
 
 # --- what is wanted -------------------------------------------------------------------------------------------------
@@ -255,7 +269,7 @@ class Wanted:
         return cls(environment, found, groups, timings)
 
     def rule(self, committed: Json, source: str, group: str, receiver: str | None) -> Json:
-        """Give a committed rule as the API takes it; ``source`` is a data source's uid, ``receiver`` a contact point."""
+        """Give a committed rule as the API takes it, with the uid of a data source and the name of a contact point."""
         rule = copy.deepcopy(committed)
         rule["uid"] = f"eddie-{slug(self.environment)}-{rule['uid'].removeprefix('eddie-')}"
         rule["title"] = f"{rule['title']} ({self.environment})"
@@ -265,7 +279,7 @@ class Wanted:
         rule["annotations"]["panel_url"] += f"&var-datasource={source}"
         rule["annotations"]["__dashboardUid__"] = rule.pop("dashboardUid")
         rule["annotations"]["__panelId__"] = str(rule.pop("panelId"))
-        rule["annotations"][MARK] = f"eddie-metrics, environment {self.environment}"
+        rule["annotations"][MARK] = f"{MARKED}{self.environment}"
         for query in rule["data"]:
             if query["datasourceUid"] != "__expr__":
                 query["datasourceUid"] = query["model"]["datasource"]["uid"] = source
@@ -303,6 +317,8 @@ class Thing:
     remove: Callable[[Json], Any]
     foreign: Callable[[Json], str] = lambda _: ""
     """Why what is there is not ours; empty when it is."""
+    quiet: bool = False
+    """Worth no line while nothing is to be done."""
 
     def plan(self) -> tuple[str, Json | None, Json | None]:
         """Return the action (create, update, remove, unchanged), what is there, and what is wanted."""
@@ -315,6 +331,16 @@ class Thing:
         if wanted is None:
             return "remove", there, wanted
         return ("unchanged" if contains(there, wanted) else "update"), there, wanted
+
+
+def absent(thing: Thing) -> Thing:
+    """Turn a thing into its absence; one that is not ours may stay."""
+
+    def ours() -> Json | None:
+        there = thing.read()
+        return None if there is None or thing.foreign(there) else there
+
+    return replace(thing, read=ours, want=lambda _: None, quiet=True)
 
 
 def contains(there: Any, wanted: Any) -> bool:
@@ -504,22 +530,26 @@ def pages_twice(rules: list[Json], copies: dict[str, Json], external: dict[str, 
         return f"Prometheus alerts on {names} too, and no common Alertmanager answers (--alertmanager-url)"
     try:
         config = yaml_as_printed(status["config"]["original"])
-        for name, rule in both.items():
-            target = {**rule["labels"], "alertname": rule["title"], "grafana_folder": "Eddie"}
-            source = {**external, **loaded[name].get("labels", {}), "alertname": name}
-            if not inhibited(config, source, target):
-                return f"Prometheus alerts on {name} too, and no inhibition in Alertmanager drops Grafana's copy" + (
-                    ""
-                    if source.get("environment") == target["environment"]
-                    else f"; its external label environment is {source.get('environment')!r}, not {target['environment']!r}"
-                )
-            down = {**target, "alertname": f"{DOWN} {rule['title'].partition(' ')[2]}", "severity": "critical"}
-            if not inhibited(config, down, target):
-                return f"no inhibition in Alertmanager drops Grafana's {name} while {DOWN} fires"
-            if min(waits(config["route"], target)) < LONG_ENOUGH:
-                return f"Grafana's copy of {name} does not wait for Prometheus's: its route has no group_wait of 90s"
+        faults = [not_told_once(config, name, rule, {**external, **loaded[name].get("labels", {}), "alertname": name})
+                  for name, rule in both.items()]  # fmt: skip
     except (ValueError, KeyError, TypeError, IndexError) as error:
         return f"Prometheus alerts on {names} too, and Alertmanager's configuration is not understood: {plain(error)}"
+    return next(filter(None, faults), "")
+
+
+def not_told_once(config: Json, name: str, rule: Json, source: dict[str, str]) -> str:
+    """Say what an Alertmanager lacks so that Grafana's copy ``rule`` of an alert is dropped; empty when nothing."""
+    target = {**rule["labels"], "alertname": rule["title"], "grafana_folder": "Eddie"}
+    if not inhibited(config, source, target):
+        ours, theirs = target["environment"], source.get("environment")
+        differ = f"; its external label environment is {theirs!r}, not {ours!r}"
+        words = f"Prometheus alerts on {name} too, and no inhibition in Alertmanager drops Grafana's copy"
+        return words + ("" if theirs == ours else differ)
+    down = {**target, "alertname": f"{DOWN} {rule['title'].partition(' ')[2]}", "severity": "critical"}
+    if not inhibited(config, down, target):
+        return f"no inhibition in Alertmanager drops Grafana's {name} while {DOWN} fires"
+    if min(waits(config["route"], target)) < LONG_ENOUGH:
+        return f"Grafana's copy of {name} does not wait for Prometheus's: its route has no group_wait of 90s"
     return ""
 
 
@@ -536,7 +566,8 @@ class Setup:
     say: Callable[..., None]
     source: str = ""
     """The uid of the data source in use."""
-    folder: str = FOLDER_UID
+    own_source: str = ""
+    """The uid a data source of ours has."""
 
     def beside(self, name: str, url: str) -> Api:
         """Return another program's API, asked without Grafana's credentials."""
@@ -548,86 +579,123 @@ class Setup:
         return self.wanted.environment
 
     @property
-    def own_source(self) -> str:
-        """The uid a data source of ours has."""
-        return str(self.options.datasource_uid or f"eddie-prometheus-{slug(self.environment)}")
-
-    @property
     def receiver(self) -> str | None:
         """The name of our contact point, None where the user's own policies send our alerts."""
-        return f"Eddie Alertmanager ({self.environment})" if self.options.alertmanager_url else None
+        return self.receiver_name if self.options.alertmanager_url else None
 
-    def sources(self) -> list[Json]:
-        """Return the Prometheus data sources there are."""
-        return [one for one in self.api.ask("GET", "/api/datasources") if one["type"] == "prometheus"]
+    @property
+    def receiver_name(self) -> str:
+        """The name our contact point has where there is one."""
+        return f"Eddie Alertmanager ({self.environment})"
+
+    @property
+    def folder(self) -> str:
+        """The title of a new folder; one that is there keeps its own unless --folder was given."""
+        return str(self.options.folder or "Eddie")
+
+    def sources(self, environment: str | None = None) -> list[Json]:
+        """Return the Prometheus data sources there are, of them only ours of one environment where it is given."""
+        found = [one for one in self.api.ask("GET", "/api/datasources") if one["type"] == "prometheus"]
+        return [one for one in found if environment is None or source_mark(one) == environment]
+
+    def rules(self) -> list[Json]:
+        """Return every alert rule of this Grafana."""
+        return list(self.api.ask("GET", "/api/v1/provisioning/alert-rules"))
+
+    def others(self, dashboard: Json | None) -> set[str]:
+        """Return the other environments that live here, by any mark of theirs: one mark may have been edited away."""
+        found = {tag.removeprefix(TAG) for tag in tags_of(dashboard or {})}
+        found |= {source_mark(one) for one in self.sources()}
+        found |= {rule_mark(rule) for rule in self.rules()}
+        return found - {"", self.environment}
 
     def choose_source(self) -> None:
-        """Find the data source to use: one with the given uid, one of ours, one that has the address already."""
-        by_uid = self.api.find(f"/api/datasources/uid/{self.own_source}")
-        if by_uid is not None:
-            self.source = self.own_source
+        """Find the data source to use: the one asked for, ours, somebody's with that address, a new one.
+
+        Another environment's is passed over: the dashboard's choice of a data source is the choice of an environment.
+        """
+        ours = [one["uid"] for one in self.sources(self.environment)]
+        usual = f"eddie-prometheus-{slug(self.environment)}"
+        self.own_source = self.source = str(self.options.datasource_uid or next(iter(ours), usual))
+        if ours or self.options.datasource_uid or not self.options.prometheus_url:
             return
-        same = [one for one in self.sources() if normal(one["url"]) == normal(self.options.prometheus_url)]
+        same = [one for one in self.sources("") if normal(one["url"]) == normal(self.options.prometheus_url)]
         same.sort(key=lambda one: (not one.get("isDefault"), one["name"]))
-        self.source = same[0]["uid"] if same and not self.options.datasource_uid else self.own_source
+        self.source = same[0]["uid"] if same else self.own_source
 
-    def things(self, leave_out: list[str]) -> list[Thing]:
-        """List what belongs to a set-up Grafana; ``leave_out`` are names of alerts that would page twice."""
-        made = [] if self.source != self.own_source else [self._source()]
-        made += [self._folder(), *map(self._dashboard, self.wanted.dashboards)]
-        if not self.options.no_alerts:
-            made += [self._contact_point()] if self.receiver else []
-            made += [self._group(group, leave_out) for group in self.wanted.groups]
-        return made
+    def shown(self) -> list[Thing]:
+        """List what shows: the data source where it is ours, the folder, the dashboards."""
+        made = [self.source_thing(self.own_source)] if self.source == self.own_source else []
+        return [*made, self.folder_thing(), *map(self.dashboard_thing, self.wanted.dashboards)]
 
-    def _source(self) -> Thing:
+    def alerts(self, leave_out: list[str]) -> list[Thing]:
+        """List what alerts; ``leave_out`` are names of alerts that would page twice."""
+        groups = [self.group_thing(group, leave_out) for group in self.wanted.groups]
+        point = self.contact_thing()
+        if self.options.no_alerts:
+            return [*map(absent, groups), absent(point)]
+        return [point, *groups] if self.receiver else [*groups, absent(point)]
+
+    def source_thing(self, uid: str) -> Thing:
+        """Describe a data source of ours."""
         name = self.options.datasource_name or f"Eddie Prometheus ({self.environment})"
         jsons = {
             "timeInterval": "15s",
             "httpMethod": "POST",
             "prometheusType": "Prometheus",
-            "eddieEnvironment": self.environment,
+            SOURCE_MARK: self.environment,
         }
-        wanted = {"uid": self.own_source, "name": name, "type": "prometheus", "access": "proxy",
+        wanted = {"uid": uid, "name": name, "type": "prometheus", "access": "proxy",
                   "url": self.options.prometheus_url, "jsonData": jsons}  # fmt: skip
-        path = f"/api/datasources/uid/{self.own_source}"
+        path = f"/api/datasources/uid/{uid}"
 
         def foreign(there: Json) -> str:
-            mark = (there.get("jsonData") or {}).get("eddieEnvironment")
-            if mark == self.environment:
+            if source_mark(there) == self.environment:
                 return ""
-            if self.options.datasource_uid and normal(there["url"]) == normal(self.options.prometheus_url):
+            if self.options.datasource_uid and normal(there["url"]) == normal(self.options.prometheus_url or ""):
                 return ""
-            return (
-                f"the uid {self.own_source} belongs to a data source that is not ours; choose another --datasource-uid"
-            )
+            return f"the uid {uid} belongs to a data source that is not ours; choose another --datasource-uid"
 
         def want(there: Json | None) -> Json | None:
-            theirs = there is not None and not (there.get("jsonData") or {}).get("eddieEnvironment")
-            return {"uid": self.own_source} if theirs else wanted
+            theirs = there is not None and source_mark(there) != self.environment
+            return {"uid": uid} if theirs else wanted
 
         def write(there: Json | None, new: Json) -> Any:
             if there is None:
                 return self.api.ask("POST", "/api/datasources", new)
             kept = {key: value for key, value in there.items() if key not in {"version", "id"}}
-            return self.api.ask("PUT", path, {**kept, **new, "jsonData": {**there["jsonData"], **jsons}})
+            return self.api.ask("PUT", path, {**kept, **new, "jsonData": {**(there.get("jsonData") or {}), **jsons}})
 
         return Thing(f"data source {name}", lambda: self.api.find(path), want, write,
                      lambda _: self.api.ask("DELETE", path), foreign)  # fmt: skip
 
-    def _folder(self) -> Thing:
+    def folder_thing(self) -> Thing:
+        """Describe the folder of all environments."""
         path = f"/api/folders/{FOLDER_UID}"
+
+        def read() -> Json | None:
+            try:
+                found: Json | None = self.api.find(path)
+            except AnswerError as error:  # to anybody but Admin a folder that is not there is one that may not be seen
+                if error.status != 403:
+                    raise
+                return None
+            return found
 
         def write(there: Json | None, new: Json) -> Any:
             if there is None:
                 return self.api.ask("POST", "/api/folders", new)
             return self.api.ask("PUT", path, {"title": new["title"], "overwrite": True})
 
-        return Thing(f"folder {self.options.folder}", lambda: self.api.find(path),
-                     lambda _: {"uid": FOLDER_UID, "title": self.options.folder}, write,
+        def want(there: Json | None) -> Json:
+            kept = there is not None and not self.options.folder
+            return {"uid": FOLDER_UID} if kept else {"uid": FOLDER_UID, "title": self.folder}
+
+        return Thing(f"folder {self.folder}", read, want, write,
                      lambda _: self.api.ask("DELETE", f"{path}?forceDeleteRules=false"))  # fmt: skip
 
-    def _dashboard(self, committed: Json) -> Thing:
+    def dashboard_thing(self, committed: Json) -> Thing:
+        """Describe a dashboard, shared by all environments: each has a tag on it."""
         uid = committed["uid"]
 
         def read() -> Json | None:
@@ -640,13 +708,15 @@ class Setup:
         def foreign(there: Json) -> str:
             if there["provisioned"]:
                 return "is provisioned from files by somebody else; nothing to do here, or remove it there first"
-            return "" if tags_of(there) else f"the uid {uid} belongs to a dashboard that is not ours; rename that one"
+            if tags_of(there) or there["folderUid"] == FOLDER_UID:
+                return ""
+            return f"the uid {uid} belongs to a dashboard that is not ours; give that one another uid"
 
         def want(there: Json | None) -> Json:
             # Whoever was first chose the data source the page opens with; another environment leaves it so.
             chosen = there and current_source(there)
             source = chosen if chosen and self.api.find(f"/api/datasources/uid/{chosen}") else self.source
-            tags = sorted({*(tags_of(there) if there else ()), f"{TAG}{self.environment}"})
+            tags = sorted(f"{TAG}{name}" for name in {*self.others(there), self.environment})
             return {**resolved(committed, source), "tags": [*committed["tags"], *tags], "folderUid": FOLDER_UID}
 
         return Thing(f"dashboard {committed['title']}", read, want, self._save,
@@ -659,16 +729,16 @@ class Setup:
                 "message": f"eddie-metrics, environment {self.environment}"}  # fmt: skip
         return self.api.ask("POST", "/api/dashboards/db", sent)
 
-    def _contact_point(self) -> Thing:
-        uid = f"eddie-alertmanager-{slug(self.environment)}"
-        wanted = {"uid": uid, "name": self.receiver, "type": "prometheus-alertmanager", "disableResolveMessage": False,
+    def contact_thing(self) -> Thing:
+        """Describe the contact point, which only our rules name."""
+        uid, name = f"eddie-alertmanager-{slug(self.environment)}", self.receiver_name
+        wanted = {"uid": uid, "name": name, "type": "prometheus-alertmanager", "disableResolveMessage": False,
                   "settings": {"url": self.options.alertmanager_url}}  # fmt: skip
-        path, headers = "/api/v1/provisioning/contact-points", {"X-Disable-Provenance": "true"}
+        path = "/api/v1/provisioning/contact-points"
 
         def read() -> Json | None:
-            return next(
-                (one for one in self.api.ask("GET", path) if uid == one["uid"] or one["name"] == self.receiver), None
-            )
+            found = [one for one in self.api.ask("GET", path) if uid == one["uid"] or one["name"] == name]
+            return min(found, key=lambda one: bool(one["uid"] != uid), default=None)
 
         def foreign(there: Json) -> str:
             if there["uid"] != uid:
@@ -677,13 +747,15 @@ class Setup:
 
         def write(there: Json | None, new: Json) -> Any:
             if there is None:
-                return self.api.ask("POST", path, new, headers=headers)
-            return self.api.ask("PUT", f"{path}/{uid}", new, headers=headers)
+                return self.api.ask("POST", path, new, headers=EDITABLE)
+            kept = {**there, **new, "settings": {**there["settings"], **new["settings"]}}
+            return self.api.ask("PUT", f"{path}/{uid}", kept, headers=EDITABLE)
 
-        return Thing(f"contact point {self.receiver}", read, lambda _: wanted, write,
-                     lambda _: self.api.ask("DELETE", f"{path}/{uid}", headers=headers), foreign)  # fmt: skip
+        return Thing(f"contact point {name}", read, lambda _: wanted, write,
+                     lambda _: self.api.ask("DELETE", f"{path}/{uid}", headers=EDITABLE), foreign)  # fmt: skip
 
-    def _group(self, committed: Json, leave_out: list[str]) -> Thing:
+    def group_thing(self, committed: Json, leave_out: list[str]) -> Thing:
+        """Describe a group of alert rules. Ours that were moved elsewhere are its ``strays``."""
         title = f"eddie-{self.environment}-{committed['name']}"
         rules = [self.wanted.rule(rule, self.source, title, self.receiver)
                  for rule in committed["rules"] if rule["title"] not in leave_out]  # fmt: skip
@@ -691,33 +763,59 @@ class Setup:
         path = f"/api/v1/provisioning/folder/{FOLDER_UID}/rule-groups/{urllib.parse.quote(title)}"
 
         def read() -> Json | None:
-            for rule in self.api.ask("GET", "/api/v1/provisioning/alert-rules"):
-                if rule["uid"] in ours and MARK not in rule.get("annotations", {}) and rule["ruleGroup"] != title:
-                    raise SetupError(
-                        f"alert rule {rule['uid']}: the uid belongs to a rule that is not ours; delete that one", TAKEN
-                    )
-                if rule["uid"] in ours and rule["ruleGroup"] != title:
-                    self.api.ask("DELETE", f"/api/v1/provisioning/alert-rules/{rule['uid']}")
-            return self.api.find(path)
+            all_rules = self.rules()
+            here = [one for one in all_rules if (one["folderUID"], one["ruleGroup"]) == (FOLDER_UID, title)]
+            strays = [one for one in all_rules if one["uid"] in ours and one not in here]
+            group: Json | None = self.api.find(path) if here else None
+            if strays:
+                group = {**(group or {"title": title, "folderUid": FOLDER_UID, "rules": []}), "strays": strays}
+            return group
+
+        def foreign(there: Json) -> str:
+            named = [one["uid"] for one in there.get("strays", []) if rule_mark(one) != self.environment]
+            return f"the uid {named[0]} belongs to a rule that is not ours; delete that one" if named else ""
 
         def want(there: Json | None) -> Json | None:
             # A rule that somebody put into our group stays there: a PUT without it would delete it.
             theirs = [rule for rule in (there or {}).get("rules", []) if rule["uid"] not in ours]
-            interval = int(seconds(committed["interval"]))
             both = [*rules, *theirs]
-            return {"title": title, "folderUid": FOLDER_UID, "interval": interval, "rules": both} if both else None
+            group = {"title": title, "folderUid": FOLDER_UID, "interval": int(seconds(committed["interval"]))}
+            strays: Json = {"strays": []} if (there or {}).get("strays") else {}
+            return {**group, "rules": both, **strays} if both else None
 
-        return Thing(f"alert rules {title}", read, want,
-                     lambda _, new: self.api.ask("PUT", path, new, headers={"X-Disable-Provenance": "true"}),
-                     lambda there: self._remove_rules(path, there, ours))  # fmt: skip
+        def write(there: Json | None, new: Json) -> None:
+            self._remove_strays(there or {})
+            self._put_group(path, new)
+
+        return Thing(f"alert rules {title}", read, want, write,
+                     lambda there: self._remove_rules(path, there, ours), foreign)  # fmt: skip
+
+    def _put_group(self, path: str, group: Json) -> None:
+        self.api.ask("PUT", path, {key: group[key] for key in group if key != "strays"}, headers=EDITABLE)
+
+    def _remove_strays(self, there: Json) -> None:
+        for rule in there.get("strays", []):
+            self.api.ask("DELETE", f"/api/v1/provisioning/alert-rules/{rule['uid']}", headers=EDITABLE)
 
     def _remove_rules(self, path: str, there: Json, ours: set[str]) -> None:
         """Remove our rules; the group goes with the last one, and one of somebody else's keeps it."""
-        if all(rule["uid"] in ours for rule in there["rules"]):
-            self.api.ask("DELETE", path, headers={"X-Disable-Provenance": "true"})
-            return
-        kept = {**there, "rules": [rule for rule in there["rules"] if rule["uid"] not in ours]}
-        self.api.ask("PUT", path, kept, headers={"X-Disable-Provenance": "true"})
+        self._remove_strays(there)
+        kept = [rule for rule in there["rules"] if rule["uid"] not in ours]
+        if kept:
+            self._put_group(path, {**there, "rules": kept})
+        elif there["rules"]:
+            self.api.ask("DELETE", path, headers=EDITABLE)
+
+
+def source_mark(source: Json) -> str:
+    """Return the environment a data source of ours belongs to; empty where it is somebody else's."""
+    return str((source.get("jsonData") or {}).get(SOURCE_MARK) or "")
+
+
+def rule_mark(rule: Json) -> str:
+    """Return the environment a rule of ours belongs to; empty where it is somebody else's."""
+    mark = str((rule.get("annotations") or {}).get(MARK, ""))
+    return mark.removeprefix(MARKED) if mark.startswith(MARKED) else ""
 
 
 def normal(url: str) -> str:
@@ -786,33 +884,37 @@ def settle(thing: Thing, say: Callable[..., None]) -> None:
             if not known or attempt == TRIES:
                 raise
             continue
-        say(PAST[action], thing.name, "", difference(there, wanted) if action == "update" else None)
+        if action != "unchanged" or not thing.quiet:
+            say(PAST[action], thing.name, "", difference(there, wanted) if action == "update" else None)
         return
 
 
-def install(setup: Setup, leave_out: list[str], why: str) -> int:
-    """Make everything, then prove it."""
-    for thing in setup.things(leave_out):
+def install(setup: Setup) -> int:
+    """Make everything, then prove it. What shows comes first: Prometheus may be reached only through it."""
+    permitted(setup, [*setup.shown(), *setup.alerts([])])
+    for thing in setup.shown():
         settle(thing, setup.say)
-    code = DONE
+    leave_out, why = ([], "") if setup.options.no_alerts else double_paging(setup)
+    for thing in setup.alerts(leave_out):
+        settle(thing, setup.say)
     if why:
-        setup.say(
-            "left out",
-            ", ".join(leave_out),
-            f"{why}; add what is missing, then run this again",
-            missing_yaml(leave_out),
-        )
-    return max(code, verify(setup, leave_out))
+        words = f"{why}; add what is missing, then run this again"
+        setup.say("left out", ", ".join(leave_out), words, missing_yaml(leave_out))
+    return verify(setup, leave_out)
 
 
-def check(setup: Setup, leave_out: list[str], why: str, *, dry: bool) -> int:
+def check(setup: Setup, *, dry: bool) -> int:
     """Name what differs (``--check``: exit 3) or what would be done (``--dry-run``: exit 0); writes nothing."""
+    leave_out, why = ([], "") if setup.options.no_alerts else double_paging(setup)
     drift = False
-    for thing in setup.things(leave_out):
+    for thing in [*setup.shown(), *setup.alerts(leave_out)]:
         action, there, wanted = thing.plan()
-        drift = drift or action != "unchanged"
-        word = f"would {action}" if dry and action != "unchanged" else action if action == "unchanged" else "differs"
-        setup.say(word, thing.name, "", difference(there, wanted) if action != "unchanged" else None)
+        if action == "unchanged":
+            if not thing.quiet:
+                setup.say(action, thing.name)
+            continue
+        drift = True
+        setup.say(f"would {action}" if dry else "differs", thing.name, "", difference(there, wanted))
     if why:
         setup.say("left out", ", ".join(leave_out), why, missing_yaml(leave_out))
     return DRIFT if not dry and (drift or why) else DONE
@@ -820,73 +922,75 @@ def check(setup: Setup, leave_out: list[str], why: str, *, dry: bool) -> int:
 
 def uninstall(setup: Setup) -> int:
     """Take away what this script made for one environment, and the shared things with the last of them."""
-    things = setup.things([])
-    groups = [thing for thing in things if thing.name.startswith("alert rules ")]
-    for thing in [*groups, *(thing for thing in things if thing.name.startswith("contact point "))]:
+    gone = [setup.group_thing(group, []) for group in setup.wanted.groups]
+    gone = [absent(thing) for thing in [*gone, setup.contact_thing()]]
+    boards = [leaving(setup, committed) for committed in setup.wanted.dashboards]
+    sources = [absent(setup.source_thing(one["uid"])) for one in setup.sources(setup.environment)]
+    permitted(setup, [*gone, *boards, *sources])
+    for thing in [*gone, *boards]:
         take_away(setup, thing)
-    if setup.options.alertmanager_url is None:
-        setup.options.alertmanager_url = "unknown"
-        take_away(setup, setup._contact_point())  # noqa: SLF001
-    for thing, committed in zip(
-        (t for t in things if t.name.startswith("dashboard ")), setup.wanted.dashboards, strict=True
-    ):
-        leave_dashboard(setup, thing, committed)
-    if setup.source == setup.own_source:
-        remove_source(setup)
+    for thing in sources:
+        remove_source(setup, thing)
     remove_folder(setup)
     return DONE
 
 
 def take_away(setup: Setup, thing: Thing) -> None:
-    """Remove one thing, if it is there and ours."""
-    thing.want = lambda _: None
-    settle(thing, setup.say)
+    """Remove one thing, if it is there and ours; what others have come to use stays, and that is said."""
+    try:
+        settle(replace(thing, quiet=False), setup.say)
+    except AnswerError as error:
+        if error.status != 409:
+            raise
+        setup.say("kept", thing.name, f"{error}; uninstall again when nothing uses it")
 
 
-def leave_dashboard(setup: Setup, thing: Thing, committed: Json) -> None:
-    """Take our environment's tag off a dashboard, and the dashboard with the last tag."""
-    there = thing.read()
-    if there is None or thing.foreign(there):
-        setup.say("unchanged", thing.name, "not ours" if there else "")
-        return
-    others = tags_of(there) - {f"{TAG}{setup.environment}"}
-    if not others:
-        take_away(setup, thing)
-        return
-    source = next((one["uid"] for one in setup.sources() if (one.get("jsonData") or {}).get("eddieEnvironment")
-                   and one["uid"] != setup.source), current_source(there))  # fmt: skip
-    thing.want = lambda _: {**resolved(committed, source), "tags": [*committed["tags"], *sorted(others)]}
-    settle(thing, setup.say)
+def leaving(setup: Setup, committed: Json) -> Thing:
+    """Give a dashboard without our environment's tag, and no dashboard without a tag."""
+    thing = setup.dashboard_thing(committed)
+
+    def want(there: Json | None) -> Json | None:
+        others = setup.others(there)
+        if there is None or not others:
+            return None
+        mine = {one["uid"] for one in setup.sources(setup.environment)}
+        theirs = [one["uid"] for one in setup.sources() if source_mark(one) in others]
+        asked = [
+            query["datasourceUid"] for rule in setup.rules() if rule_mark(rule) in others for query in rule["data"]
+        ]
+        chosen = [current_source(there), *theirs, *asked]
+        source = next((uid for uid in chosen if uid not in {*mine, "__expr__"}), chosen[0])
+        tags = [*committed["tags"], *sorted(f"{TAG}{name}" for name in others)]
+        return {**resolved(committed, source), "tags": tags, "folderUid": FOLDER_UID}
+
+    return replace(absent(thing), want=want)
 
 
-def remove_source(setup: Setup) -> None:
+def remove_source(setup: Setup, thing: Thing) -> None:
     """Remove our data source, unless a rule that stays asks it."""
-    thing = setup._source()  # noqa: SLF001
     there = thing.read()
-    if there is None or (there.get("jsonData") or {}).get("eddieEnvironment") != setup.environment:
-        setup.say("unchanged", thing.name, "not ours" if there else "")
-        return
-    rules = setup.api.ask("GET", "/api/v1/provisioning/alert-rules")
-    users = [rule["title"] for rule in rules if any(query["datasourceUid"] == setup.source for query in rule["data"])]
+    uid = there and there["uid"]
+    users = [rule["title"] for rule in setup.rules() if any(query["datasourceUid"] == uid for query in rule["data"])]
     if users:
-        setup.say("kept", thing.name, f"used by {', '.join(users)}")
+        setup.say("kept", thing.name, f"used by {', '.join(users)}; uninstall again when nothing uses it")
         return
     take_away(setup, thing)
 
 
 def remove_folder(setup: Setup) -> None:
     """Remove our folder once nothing is in it."""
-    thing = setup._folder()  # noqa: SLF001
+    thing = setup.folder_thing()
     if thing.read() is None:
         setup.say("unchanged", thing.name)
         return
-    inside = setup.api.ask("GET", f"/api/search?folderUIDs={FOLDER_UID}&limit=5")
-    inside += setup.api.ask("GET", f"/api/folders?parentUid={FOLDER_UID}")
-    rules = [one for one in setup.api.ask("GET", "/api/v1/provisioning/alert-rules") if one["folderUID"] == FOLDER_UID]
-    if inside or rules:
-        setup.say("kept", thing.name, f"holds {', '.join(one['title'] for one in [*inside, *rules])}")
+    counts = setup.api.find(f"/api/folders/{FOLDER_UID}/counts") or {}
+    inside = [f"{number} of kind {kind}" for kind, number in sorted(counts.items()) if number]
+    inside += [rule["title"] for rule in setup.rules() if rule["folderUID"] == FOLDER_UID]
+    if inside:
+        setup.say("kept", thing.name, f"holds {', '.join(inside)}")
         return
-    take_away(setup, thing)
+    permitted(setup, [absent(thing)])
+    take_away(setup, absent(thing))
 
 
 # --- proving it ---------------------------------------------------------------------------------------------------
@@ -906,24 +1010,24 @@ def verify(setup: Setup, leave_out: list[str]) -> int:
         setup.say(
             "open",
             "alert rules",
-            f"{setup.api.url}/alerting/list?search=namespace:{urllib.parse.quote(setup.options.folder)}",
+            f"{setup.api.url}/alerting/list?search={urllib.parse.quote(f'eddie-{setup.environment}')}",
         )
     return DONE if good else UNVERIFIED
 
 
 def verify_source(setup: Setup) -> bool:
     """Ask the data source for its health."""
-    name = f"data source {setup.source}"
+    words = ""
     try:
         health = setup.api.ask("GET", f"/api/datasources/uid/{setup.source}/health")
-    except AnswerError as error:
+        if not isinstance(health, dict) or health.get("status") != "OK":
+            words = str((health or {}).get("message", "no health"))
+    except (AnswerError, TransientError) as error:
         if error.code == DENIED:
             raise
-        setup.say("FAILED", name, str(error))
-        return False
-    ok = isinstance(health, dict) and health.get("status") == "OK"
-    setup.say("verified" if ok else "FAILED", name, "" if ok else str((health or {}).get("message", "no health")))
-    return ok
+        words = str(error)
+    setup.say("FAILED" if words else "verified", f"data source {setup.source}", words)
+    return not words
 
 
 def verify_panels(setup: Setup, dashboard: Json) -> bool:
@@ -936,28 +1040,38 @@ def verify_panels(setup: Setup, dashboard: Json) -> bool:
         for target in panel.get("targets", []):
             text = re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: values.get(m[1] or m[2], m[0]), json.dumps(target))
             queries.append({**json.loads(text), "maxDataPoints": 100, "intervalMs": 15000})
-        answers = (
-            setup.api.ask("POST", "/api/ds/query", {"queries": queries, "from": "now-1h", "to": "now"})
-            if queries
-            else {"results": {}}
-        )
-        faults = [str(one["error"]) for one in answers["results"].values() if one.get("error")]
-        empty = not any(frame["data"]["values"] and frame["data"]["values"][0] for one in answers["results"].values()
-                        for frame in one.get("frames", []))  # fmt: skip
+        faults, empty = ask_panel(setup, queries) if queries else ([], False)
         words = "; ".join(faults) if faults else "no data yet" if empty else ""
         setup.say("FAILED" if faults else "verified", f"panel {panel['title']}", words)
         good = good and not faults
     return good
 
 
+def ask_panel(setup: Setup, queries: list[Json]) -> tuple[list[str], bool]:
+    """Return what is wrong with a panel's queries, and whether they were answered without data."""
+    try:
+        answers = setup.api.ask("POST", "/api/ds/query", {"queries": queries, "from": "now-1h", "to": "now"})
+        results = list(answers["results"].values())
+    except (AnswerError, TransientError) as error:
+        if error.code == DENIED:
+            raise
+        return [str(error)], False
+    except (KeyError, TypeError, AttributeError):
+        return ["expected results of a query, got something else"], False
+    faults = [str(one["error"]) for one in results if one.get("error")]
+    frames = [frame for one in results for frame in one.get("frames") or []]
+    return faults, not any(frame["data"]["values"] and frame["data"]["values"][0] for frame in frames)
+
+
 def verify_rules(setup: Setup, leave_out: list[str]) -> bool:
     """Wait until each rule was evaluated, one interval at most, and say how it went."""
-    titles = {f"{rule['title']} ({setup.environment})": int(seconds(group["interval"]))
-              for group in setup.wanted.groups for rule in group["rules"] if rule["title"] not in leave_out}  # fmt: skip
-    until = time.monotonic() + max(titles.values(), default=0) + 15
+    groups = setup.wanted.groups
+    names = [rule["title"] for group in groups for rule in group["rules"] if rule["title"] not in leave_out]
+    titles = [f"{name} ({setup.environment})" for name in names]
+    until = time.monotonic() + max(seconds(group["interval"]) for group in groups) + 15
     while True:
-        groups = setup.api.ask("GET", "/api/prometheus/grafana/api/v1/rules")["data"]["groups"]
-        found = {rule["name"]: rule for group in groups for rule in group["rules"]}
+        known = setup.api.ask("GET", "/api/prometheus/grafana/api/v1/rules")["data"]["groups"]
+        found = {rule["name"]: rule for group in known for rule in group["rules"]}
         waiting = [
             title for title in titles if str(found.get(title, {}).get("lastEvaluation", "0001")).startswith("0001")
         ]
@@ -983,8 +1097,8 @@ def parser() -> argparse.ArgumentParser:
     """Name every option, with where its value comes from when it is not given."""
     made = argparse.ArgumentParser(
         description=str(__doc__).split("\n\n")[0],
-        epilog="exit: 0 done, 2 usage, 3 drift or a part left out (--check), 4 permission missing, 5 something not ours "
-        "is in the way, 6 no or a wrong answer, 7 what was set up does not work",
+        epilog="exit: 0 done, 2 usage, 3 drift or a part left out (--check), 4 permission missing, 5 something not"
+        " ours is in the way, 6 no or a wrong answer, 7 what was set up does not work",
     )
     made.add_argument("--grafana-url", required=True, help="address of your Grafana")
     made.add_argument("--prometheus-url", help="address of Prometheus as Grafana reaches it")
@@ -995,7 +1109,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--token-file", default=os.environ.get("EDDIE_GRAFANA_TOKEN_FILE"), help="file with the token")
     made.add_argument("--user", help="user name, with --password-file")
     made.add_argument("--password-file", help="file with the user's password")
-    made.add_argument("--folder", default="Eddie", help="title of the folder")
+    made.add_argument("--folder", help="title of the folder (a new one is called Eddie)")
     made.add_argument("--datasource-name", help="name of a new data source")
     made.add_argument("--datasource-uid", help="uid of the data source to use, or to make")
     made.add_argument("--org-id", type=int, help="organisation, where the user has several")
@@ -1066,7 +1180,7 @@ def reach(api: Api, wait: float, say: Callable[..., None]) -> None:
     until = time.monotonic() + wait
     while True:
         try:
-            health = api._once("GET", "/api/health", None, {})  # noqa: SLF001
+            health = api.once("GET", "/api/health")
         except TransientError as error:
             if time.monotonic() > until:
                 raise
@@ -1083,51 +1197,53 @@ def reach(api: Api, wait: float, say: Callable[..., None]) -> None:
         say("warning", f"Grafana {version or 'of unknown version'}", f"this was run against {', '.join(RUN_WITH)} only")
 
 
-def needs(options: argparse.Namespace, setup: Setup) -> list[str]:
-    """List the permissions the run uses, so that a missing one is said before the first write."""
-    wanted = ["datasources:read", "folders:read", "dashboards:read"]
-    if options.dry_run or options.check:
-        return [*wanted, *([] if options.no_alerts else ["alert.rules:read"])]
-    wanted += ["dashboards:write", "dashboards:create", "folders:create"]
-    if setup.source == setup.own_source:
-        wanted += ["datasources:delete" if options.uninstall else "datasources:create"]
-    if not options.no_alerts:
-        wanted += ["alert.rules:create", "alert.rules:write", "alert.rules:delete"]
-        wanted += [
-            "alert.provisioning.provenance:write",
-            *(["alert.notifications:write"] if options.alertmanager_url else []),
-        ]
-    return wanted
-
-
-def permitted(setup: Setup) -> None:
-    """Compare what is needed with what this user may; silent where Grafana does not tell."""
+def permitted(setup: Setup, things: list[Thing]) -> None:
+    """Compare what the changes need with what this user may; silent where Grafana does not tell."""
     known = setup.api.find("/api/access-control/user/permissions")
-    if not isinstance(known, dict):
-        return
-    missing = [name for name in needs(setup.options, setup) if name not in known]
+    needed = [name for thing in things for name in needs(thing.name, thing.plan()[0])]
+    missing = [name for name in dict.fromkeys(needed) if isinstance(known, dict) and name not in known]
     if missing:
         words = f"permission missing: {', '.join(missing)}; the role {role_for(missing)} has it. Nothing was written"
         raise SetupError(words, DENIED)
 
 
+def needs(name: str, action: str) -> tuple[str, ...]:
+    """List the permissions that changing a thing needs."""
+    return next(changes for kind, changes in CHANGES.items() if name.startswith(f"{kind} ")).get(action, ())
+
+
 def double_paging(setup: Setup) -> tuple[list[str], str]:
-    """Find out which alerts would be told twice, and why. Raises SetupError where Prometheus says neither directly nor
-    through Grafana which rules it has.
+    """Find out which alerts would be told twice, and why.
+
+    Raises SetupError where Prometheus says neither directly nor through Grafana which rules it has.
     """
     rules = [rule for group in setup.wanted.groups for rule in group["rules"] if rule["title"] != DOWN]
     copies = {rule["title"]: setup.wanted.rule(rule, setup.source, "", None) for rule in rules}
-    loaded = ask_prometheus(setup, "/api/v1/rules?type=alert")["groups"]
-    external = yaml_as_printed(ask_prometheus(setup, "/api/v1/status/config")["yaml"].partition("rule_files:")[0])
+    try:
+        loaded = ask_prometheus(setup, "/api/v1/rules?type=alert")["groups"]
+        labels = external_labels(ask_prometheus(setup, "/api/v1/status/config")["yaml"])
+    except SetupError as error:
+        if setup.options.dry_run and setup.api.find(f"/api/datasources/uid/{setup.source}") is None:
+            setup.say("warning", "Prometheus", f"{error}; whether its alerts are the same is seen at setup")
+            return [], ""
+        raise
     status = None
     if setup.options.alertmanager_url:
         try:
             status = setup.beside("Alertmanager", setup.options.alertmanager_url).ask("GET", "/api/v2/status")
         except SetupError as error:
             setup.say("warning", "Alertmanager", str(error))
-    labels = (external.get("global") or {}).get("external_labels") or {}
     why = pages_twice([rule for group in loaded for rule in group["rules"]], copies, labels, status)
     return (sorted(copies) if why else []), why
+
+
+def external_labels(config: str) -> dict[str, str]:
+    """Read the labels Prometheus adds to each alert from its configuration; none where that is not understood."""
+    section = re.search(r"(?m)^global:\n((?:[ ].*\n?)*)", config)
+    try:
+        return dict((yaml_as_printed(section[1]) or {}).get("external_labels") or {}) if section else {}
+    except (ValueError, AttributeError):
+        return {}
 
 
 def ask_prometheus(setup: Setup, path: str) -> Json:
@@ -1158,17 +1274,12 @@ def run(options: argparse.Namespace, say: Report) -> int:
     wanted = Wanted.read(options.environment, FILES)
     reach(api, options.wait, say)
     setup = Setup(api, wanted, options, say)
-    if options.uninstall:
-        setup.source = setup.own_source
-        permitted(setup)
-        return uninstall(setup)
-    permitted(setup)
     setup.choose_source()
-    permitted(setup)
-    leave_out, why = ([], "") if options.no_alerts else double_paging(setup)
+    if options.uninstall:
+        return uninstall(setup)
     if options.dry_run or options.check:
-        return check(setup, leave_out, why, dry=options.dry_run)
-    return install(setup, leave_out, why)
+        return check(setup, dry=options.dry_run)
+    return install(setup)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -1181,7 +1292,8 @@ def main(arguments: list[str] | None = None) -> int:
         done = [line for line in say.lines if line["action"] in {"created", "updated", "removed"}]
         say("STOPPED", "setup", str(error))
         if done:
-            say("so far", f"{len(done)} things were changed", "running it again goes on from here")
+            names = ", ".join(f"{line['action']} {line['name']}" for line in done)
+            say("so far", f"{len(done)} things were changed", f"{names}; running it again goes on from here")
         return say.end(error.code)
     except BrokenPipeError:  # whoever read the lines has seen enough; nothing was written after the last line said
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
