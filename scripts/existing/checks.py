@@ -117,7 +117,9 @@ class Checks:
             got = pooled[0]["labels"].get("job")
             yield Finding("job", "wrong", f"expected the label job={JOB}, got {got}", "take out what relabels it")
         elif known:
-            yield Finding("job", "wrong", f"{JOB} is there and has no target", "name the exporter in static_configs")
+            yield Finding(
+                "job", "wrong", f"{JOB} is there and has no target", "if not just reloaded, name the exporter in it"
+            )
         else:
             yield Finding("job", "missing", f"no job {JOB}", PRINT)
         wanted = self.expected.target

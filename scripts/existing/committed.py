@@ -51,13 +51,17 @@ def plain(expression: str) -> str:
 
 
 def below(lines: list[str], head: str) -> list[str]:
-    """Return the lines deeper than the one that reads ``head``, without comments; empty where there is no such line."""
+    """Return the lines below the one that reads ``head``, without comments; empty where there is no such line.
+
+    Items of a list may stand as deep as its key: Prometheus writes them so, people write them deeper.
+    """
     depth, found = -1, list[str]()
     for line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         indent = len(line) - len(line.lstrip(" "))
-        if depth >= 0 and indent <= depth:
+        item = indent == depth and line.lstrip().startswith("- ") and not head.startswith("- ")
+        if depth >= 0 and indent <= depth and not item:
             break
         if depth >= 0:
             found.append(line)
