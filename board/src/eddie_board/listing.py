@@ -13,7 +13,7 @@ from eddie_board.dashboard import Dashboards
 
 STATIC = Path(__file__).parent / "static"
 SCRIPT = "/script/draw.js"
-SHEETS = ("board.css", "chain.css")
+SHEETS = ("chain.css", "board.css")
 
 
 def head() -> str:

@@ -5,8 +5,23 @@ const here = () => location.pathname + location.search;
 
 export const address = reactive({ now: here() });
 
-/** Says that the address may be another one now, whoever changed it. */
-export const look = () => (address.now = here());
+const alone = () => new URLSearchParams(location.search).get("viewPanel");
+let wanted = null;
+let last = alone();
+
+/** Takes notice of the address, whoever changed it; focus will go to the panel that is opened alone, or was. */
+export const look = () => {
+  address.now = here();
+  if (alone() !== last) wanted = alone() ?? last;
+  last = alone();
+};
+
+/** Says whether the title of this panel shall have the focus now that it is there; true once. */
+export const claims = (id) => {
+  if (wanted?.replace("panel-", "") !== String(id)) return false;
+  wanted = null;
+  return true;
+};
 
 /** Goes to another address of this page without loading it anew. */
 export const go = (url) => {

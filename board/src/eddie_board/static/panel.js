@@ -2,7 +2,7 @@
 import About from "eddie-board/about.js";
 import Legend from "eddie-board/legend.js";
 import Plot from "eddie-board/plot.js";
-import { address, changed } from "eddie-board/address.js";
+import { address, changed, claims } from "eddie-board/address.js";
 import { age, moment } from "eddie-board/clock.js";
 
 export default {
@@ -12,7 +12,7 @@ export default {
     <section :class="['panel', { alone }]" :data-panel-id="panel.id" :data-state="state"
              :aria-busy="state === 'loading'" :aria-labelledby="'panel-' + panel.id">
       <header>
-        <h3 :id="'panel-' + panel.id"><a :href="href" data-view :title="alone ? '' : panel.title">{{ panel.title || 'Panel ' + panel.id }}</a></h3>
+        <h3 :id="'panel-' + panel.id"><a ref="title" :href="href" data-view :title="alone ? '' : panel.title">{{ panel.title || 'Panel ' + panel.id }}</a></h3>
         <details v-if="!alone" class="about" data-closes name="about">
           <summary :aria-label="'About ' + panel.title + ': description and queries'" title="Description and queries">i</summary>
           <div class="card"><About :panel="panel" :picture="picture" /></div>
@@ -41,6 +41,9 @@ export default {
       <div v-if="alone" class="below"><About :panel="panel" :picture="picture" /></div>
     </section>`,
   data: () => ({ hidden: new Set() }),
+  mounted() {
+    if (claims(this.panel.id)) this.$refs.title.focus();
+  },
   computed: {
     href() {
       void address.now;

@@ -49,7 +49,7 @@ export default {
       this.draw();
     },
     hidden() {
-      this.chart?.setOption({ legend: { selected: this.selected() } });
+      this.draw();
     },
   },
   methods: {
@@ -57,8 +57,17 @@ export default {
       if (!this.chart) return;
       const options = live(toRaw(this.options));
       options.legend = { ...options.legend, selected: this.selected() };
+      this.withoutEmptyAxes(options);
       // Not merged: a series that went away must leave the picture. The rest is, so that the tooltip stays.
       this.chart.setOption(options, { replaceMerge: ["series", "dataset", "yAxis"] });
+    },
+    // As in Grafana: an axis whose series are all hidden is not shown.
+    withoutEmptyAxes(options) {
+      const seen = options.series?.filter((each) => each.encode && !this.hidden.has(each.name)) ?? [];
+      if (!this.hidden.size || !seen.length) return;
+      for (const [at, axis] of [options.yAxis ?? []].flat().entries()) {
+        if (!seen.some((each) => (each.yAxisIndex ?? 0) === at)) axis.show = false;
+      }
     },
     selected() {
       return Object.fromEntries([...this.names(), ...this.hidden].map((name) => [name, !this.hidden.has(name)]));
