@@ -63,6 +63,20 @@ def test_chosen_values_are_escaped() -> None:
     assert one('x{agent_id=~"${agent:regex}"}', agent=["a.1"]).expression == r'x{agent_id=~"a\\.1"}'
 
 
+def test_quotes_and_backslashes_end_no_string() -> None:
+    """They are written so that neither PromQL's quotes nor its regular expressions read them as anything but text."""
+    hostile = "<img src=x onerror=alert(1)>\"'\\|\n"
+    assert (
+        one('x{agent_id=~"$agent"}', agent=[hostile]).expression
+        == r'x{agent_id=~"<img src=x onerror=alert\\(1\\)>\x22\x27\\\\\\|\x0a"}'
+    )
+
+
+def test_a_minimal_step_of_grafanas_own_is_none() -> None:
+    """Dashboards often say `$__interval` where they mean that Grafana should choose."""
+    assert one("x", interval="$__interval").step == one("x").step
+
+
 def test_an_unknown_name_is_refused() -> None:
     """A macro nobody defines, and a choice of a variable the page does not have, are errors and no strange query."""
     with pytest.raises(KeyError, match="agnet"):

@@ -20,7 +20,7 @@ def read(text: str, now: float, *, up: bool = False) -> float:
     try:
         if text.startswith("now"):
             at = _relative(text, now, up=up)
-        elif re.fullmatch(r"\d{1,15}", text):
+        elif re.fullmatch(r"[0-9]{1,15}", text):
             at = int(text) / 1000
         else:
             read_ = datetime.fromisoformat(text)
@@ -35,7 +35,7 @@ def read(text: str, now: float, *, up: bool = False) -> float:
 
 
 def _relative(text: str, now: float, *, up: bool) -> float:
-    if not re.fullmatch(r"now([+-]\d{1,6}[smhdwMy]|/[smhdwMy]){0,4}", text):
+    if not re.fullmatch(r"now([+-][0-9]{1,6}[smhdwMy]|/[smhdwMy]){0,4}", text):
         raise ValueError(text)
     at = datetime.fromtimestamp(now, UTC)
     for sign, number, unit in re.findall(r"([+/-])(\d*)(\w)", text[3:]):

@@ -118,7 +118,7 @@ def _panel(parameters: Sequence[tuple[str, str]], dashboard: Dashboard, notes: l
     text = dict(parameters).get("viewPanel")
     if not text:
         return None
-    found = re.fullmatch(r"(?:panel-)?(\d{1,9})", text)
+    found = re.fullmatch(r"(?:panel-)?([0-9]{1,9})", text)
     if found is None or dashboard.panel(int(found[1])) is None:
         notes.append(f"The dashboard has no panel {shown(text)}; all are shown.")
         return None
