@@ -221,7 +221,7 @@ def denied(call: str, text: bytes) -> str:
     """Name the permission a 403 is about and the role that has it."""
     needed = re.findall(r"[a-z.]+(?::[a-z.]+)?:[a-z]+(?=\b)", re.sub(r"^.*[Pp]ermissions needed:", "", shortened(text)))
     names = ", ".join(dict.fromkeys(needed)) or "not named by Grafana"
-    return f"{call}: permission missing: {names}; the role {role_for(needed)} has it"
+    return f"{call}: permission missing: {names}; the role {role_for(needed)} has it, unless it is restricted there"
 
 
 def role_for(permissions: list[str]) -> str:
@@ -568,6 +568,8 @@ class Setup:
     """The uid of the data source in use."""
     own_source: str = ""
     """The uid a data source of ours has."""
+    known: Any = None
+    """The permissions this user has by name, None where Grafana does not tell."""
 
     def beside(self, name: str, url: str) -> Api:
         """Return another program's API, asked without Grafana's credentials."""
@@ -592,6 +594,20 @@ class Setup:
     def folder(self) -> str:
         """The title of a new folder; one that is there keeps its own unless --folder was given."""
         return str(self.options.folder or "Eddie")
+
+    def seen(self, path: str) -> Any:
+        """Return the folder or dashboard at ``path``; None where there is none, or none for this user.
+
+        To anybody but Admin a folder that is not there is one that may not be seen, and so is a dashboard for half a
+        minute after it went.
+        """
+        try:
+            return self.api.find(path)
+        except AnswerError as error:
+            kind = "folders:read" if "/folders/" in path else "dashboards:read"
+            if error.status != 403 or not isinstance(self.known, dict) or kind not in self.known:
+                raise
+            return None
 
     def sources(self, environment: str | None = None) -> list[Json]:
         """Return the Prometheus data sources there are, of them only ours of one environment where it is given."""
@@ -673,25 +689,24 @@ class Setup:
         """Describe the folder of all environments."""
         path = f"/api/folders/{FOLDER_UID}"
 
-        def read() -> Json | None:
-            try:
-                found: Json | None = self.api.find(path)
-            except AnswerError as error:  # to anybody but Admin a folder that is not there is one that may not be seen
-                if error.status != 403:
-                    raise
-                return None
-            return found
-
         def write(there: Json | None, new: Json) -> Any:
-            if there is None:
+            if there is not None:
+                return self.api.ask("PUT", path, {"title": new["title"], "overwrite": True})
+            try:
                 return self.api.ask("POST", "/api/folders", new)
-            return self.api.ask("PUT", path, {"title": new["title"], "overwrite": True})
+            except AnswerError as error:
+                if error.status in {
+                    409,
+                    412,
+                }:  # there after all: either made a moment ago, or not to be seen by this user
+                    self.api.ask("GET", path)
+                raise
 
         def want(there: Json | None) -> Json:
             kept = there is not None and not self.options.folder
             return {"uid": FOLDER_UID} if kept else {"uid": FOLDER_UID, "title": self.folder}
 
-        return Thing(f"folder {self.folder}", read, want, write,
+        return Thing(f"folder {self.folder}", lambda: self.seen(path), want, write,
                      lambda _: self.api.ask("DELETE", f"{path}?forceDeleteRules=false"))  # fmt: skip
 
     def dashboard_thing(self, committed: Json) -> Thing:
@@ -699,7 +714,7 @@ class Setup:
         uid = committed["uid"]
 
         def read() -> Json | None:
-            found = self.api.find(f"/api/dashboards/uid/{uid}")
+            found = self.seen(f"/api/dashboards/uid/{uid}")
             if found is None:
                 return None
             return {**found["dashboard"], "folderUid": found["meta"].get("folderUid", ""),
@@ -1199,7 +1214,7 @@ def reach(api: Api, wait: float, say: Callable[..., None]) -> None:
 
 def permitted(setup: Setup, things: list[Thing]) -> None:
     """Compare what the changes need with what this user may; silent where Grafana does not tell."""
-    known = setup.api.find("/api/access-control/user/permissions")
+    known = setup.known
     needed = [name for thing in things for name in needs(thing.name, thing.plan()[0])]
     missing = [name for name in dict.fromkeys(needed) if isinstance(known, dict) and name not in known]
     if missing:
@@ -1274,6 +1289,8 @@ def run(options: argparse.Namespace, say: Report) -> int:
     wanted = Wanted.read(options.environment, FILES)
     reach(api, options.wait, say)
     setup = Setup(api, wanted, options, say)
+    # Grafana keeps what a user may for a minute; a folder made meanwhile would not be seen.
+    setup.known = api.find("/api/access-control/user/permissions?reloadcache=true")
     setup.choose_source()
     if options.uninstall:
         return uninstall(setup)
