@@ -116,7 +116,7 @@ async def alertmanager_ends(stack: Stack, chain: Chain) -> None:
     found = next(one for one in state.alerts.firing.told if one.name == "ExporterDown")
     assert found.panel == f"/d/{DASHBOARD['uid']}?viewPanel=5"
     assert found.runbook == f"{stack.url('exporter')}/runbook#exporterdown"
-    assert words.proof(state.alerts, state.at).startswith("Whether anybody is told is not known")
+    assert words.proof(state.alerts, state.at) == "Whether alerting works is not known."
 
 
 async def prometheus_ends(stack: Stack, chain: Chain) -> None:

@@ -245,7 +245,7 @@ async def test_prometheus_is_asked_for_alerts_while_alertmanager_is_away() -> No
     assert words.trouble(alerts, NOW) == (
         "Alertmanager does not answer. Prometheus was asked instead; what is silenced is not known."
     )
-    assert words.proof(alerts, NOW).startswith("Whether anybody is told is not known")
+    assert words.proof(alerts, NOW) == "Whether alerting works is not known."
 
 
 async def test_the_last_alerts_stay_with_their_age_when_nobody_answers() -> None:
@@ -258,7 +258,18 @@ async def test_the_last_alerts_stay_with_their_age_when_nobody_answers() -> None
     alerts = (await scene.look(later=300)).alerts
     assert [found.name for found in alerts.firing.told] == ["A"]
     assert words.trouble(alerts, scene.now).endswith("This is what Alertmanager said 5 min ago.")
-    assert words.proof(alerts, scene.now).startswith("Whether anybody is told is not known")
+    assert words.proof(alerts, scene.now) == "Whether alerting works is not known."
+
+
+async def test_a_watchdog_proves_nothing_while_prometheus_is_away() -> None:
+    """Alertmanager keeps it for minutes; meanwhile nothing new can fire, and "no alert" is no good news."""
+    scene = Scene()
+    scene.alertmanager.alerts = [one("Watchdog")]
+    scene.prometheus.away = True
+    alerts = (await scene.look()).alerts
+    assert words.counts(alerts) == "No alert is known to fire."
+    assert words.proof(alerts, NOW) == "Whether alerting works is not known."
+    assert words.trouble(alerts, NOW) == "Prometheus does not answer: what has begun since then is not known."
 
 
 async def test_a_missing_watchdog_is_said() -> None:

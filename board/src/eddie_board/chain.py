@@ -19,6 +19,9 @@ from eddie_board.errors import AlertmanagerError, PrometheusError
 from eddie_board.links import Link, Sighting
 from eddie_board.objectives import Indicator, indicators
 
+BLIND = "Prometheus does not answer: what has begun since then is not known"
+"""Said of Alertmanager's alerts while nobody can send it new ones."""
+
 Judgement = Literal["met", "broken", "none", "unsure"]
 
 
@@ -110,7 +113,7 @@ class Chain:
             at=now,
             links=self._watch.judge(now, sighting, told),
             tiles=await self._tiles(known, now, sighting),
-            alerts=await self._alerts({str(one.get("uid")) for one in shown}, now, told),
+            alerts=await self._alerts({str(one.get("uid")) for one in shown}, now, told, sighting),
         )
 
     async def _told(self) -> Told | AlertmanagerError:
@@ -144,11 +147,14 @@ class Chain:
 
     # Alerts
 
-    async def _alerts(self, dashboards: set[str], now: float, told: Told | AlertmanagerError) -> Alerts:
-        fault = ""
+    async def _alerts(
+        self, dashboards: set[str], now: float, told: Told | AlertmanagerError, sighting: Sighting | PrometheusError
+    ) -> Alerts:
         if isinstance(told, Told):
+            # What Alertmanager has stays there for minutes after whoever sent it has ended.
+            fault = BLIND if isinstance(sighting, PrometheusError) else ""
             try:
-                return Alerts(alerts.from_alertmanager(told.alerts, dashboards), "Alertmanager", now, "", told.page)
+                return Alerts(alerts.from_alertmanager(told.alerts, dashboards), "Alertmanager", now, fault, told.page)
             except ValueError as error:
                 fault = f"Alertmanager's answer could not be read: {error}"
         else:

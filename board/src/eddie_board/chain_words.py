@@ -73,7 +73,8 @@ def counts(alerts: Alerts) -> str:
     if not alerts.source:
         return "Not known: nobody who knows the alerts has answered yet."
     firing, told = alerts.firing, len(alerts.firing.told)
-    parts = [f"{told} alert{'s fire' if told != 1 else ' fires'}" if told else "No alert fires"]
+    none = "No alert is known to fire" if alerts.fault else "No alert fires"
+    parts = [f"{told} alert{'s fire' if told != 1 else ' fires'}" if told else none]
     if alerts.source == "Alertmanager":
         parts += [f"{firing.counted(why)} {why}" for why in ("silenced", "inhibited", "muted") if firing.counted(why)]
     if firing.twins:
@@ -84,16 +85,18 @@ def counts(alerts: Alerts) -> str:
 def proof(alerts: Alerts, now: float) -> str:
     """Say whether the Watchdog proves that alerts reach Alertmanager."""
     since = alerts.firing.watchdog
+    if not alerts.source:
+        return ""
     if not proven(alerts):
-        return "Whether anybody is told is not known: Alertmanager does not answer." if alerts.source else ""
+        return "Whether alerting works is not known."
     if since is None:
         return "The Watchdog is missing in Alertmanager: alerts may not arrive there. See whether Prometheus runs."
     return f"Alerting works: the Watchdog has been in Alertmanager for {span(now - since)}."
 
 
 def proven(alerts: Alerts) -> bool:
-    """Say whether Alertmanager itself answers now, so that the Watchdog's presence or absence proves something."""
-    return alerts.source == "Alertmanager" and not alerts.kept
+    """Say whether all answer who carry the Watchdog, so that its presence or absence proves something."""
+    return alerts.source == "Alertmanager" and not alerts.fault
 
 
 def trouble(alerts: Alerts, now: float) -> str:
@@ -104,6 +107,8 @@ def trouble(alerts: Alerts, now: float) -> str:
         return f"{alerts.fault}."
     if alerts.kept:
         return f"{alerts.fault}. This is what {alerts.source} said {span(now - alerts.at)} ago."
+    if alerts.source == "Alertmanager":
+        return f"{alerts.fault}."
     return f"{alerts.fault}. Prometheus was asked instead; what is silenced is not known."
 
 
