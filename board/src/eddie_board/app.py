@@ -40,10 +40,11 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        clock = asyncio.create_task(house.beat())
+        background = [asyncio.create_task(house.beat()), asyncio.create_task(house.links.keep())]
         yield
-        clock.cancel()
-        await asyncio.gather(clock, return_exceptions=True)
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         await house.board.prometheus.aclose()
         await http.aclose()
 
@@ -79,8 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _house(settings: Settings, http: httpx.AsyncClient) -> House:
-    folders = [settings.dashboards_path, *([settings.local_dashboards_path] if settings.local_dashboards_path else [])]
-    dashboards = Dashboards(tuple(folders))
+    dashboards = Dashboards.of(settings)
     prometheus = Prometheus.of(settings)
     links = QueryLinks(http, settings.prometheus_url, settings.link("prometheus"))
     chain = Chain(
@@ -117,7 +117,8 @@ def _pages(house: House) -> None:
             listing.build(house.board.dashboards, missing=uid)
             return
         ui.page_title(dashboard.title)
-        page = Page(house, client, dashboard, View.read(request.query_params.multi_items(), dashboard))
+        view = View.read(request.query_params.multi_items(), dashboard)
+        page = Page(house, client, request.url.path, dashboard, view)
         await page.settle()
 
     @ui.page("/d/{uid}")

@@ -40,7 +40,6 @@ class House:
         interval = self.settings.board_scrape_seconds
         while True:
             await asyncio.sleep(interval - time.time() % interval + LAG)
-            await self.links.look()
             for viewer in tuple(self.viewers):
                 viewer.beat(time.monotonic())
                 # One after the other: what the first has drawn the others only send.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit
 
 import structlog
-from nicegui import Client, background_tasks, html
-from nicegui.events import GenericEventArguments
+from nicegui import Client, html
 
 from eddie_board.chain_view import ChainStrip
 from eddie_board.dashboard import Dashboard, Panel
@@ -25,6 +24,7 @@ AT_ONCE = 0.15
 
 REFRESH = re.compile(r"(\d+)(s|m|h)")
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+MISTAKE = "This board made a mistake with this panel; its log says more. The other panels do not suffer from it."
 
 log = structlog.get_logger(__name__)
 
@@ -38,22 +38,23 @@ def every(dashboard: Dashboard, scrape: float) -> float:
 class Page:
     """One open page of one dashboard; it is forgotten, and its rounds end, when its reader has left."""
 
-    def __init__(self, house: House, client: Client, dashboard: Dashboard, view: View) -> None:
-        """Make the elements; ``view`` is what the address asks for."""
+    def __init__(self, house: House, client: Client, path: str, dashboard: Dashboard, view: View) -> None:
+        """Make the elements; ``path`` is the page's address, ``view`` what its parameters ask for."""
         self._house = house
         self._client = client
         self._dashboard = dashboard
         self._asked = view
         self._visible = True
         self._every = every(dashboard, house.settings.board_scrape_seconds)
-        self._began = time.monotonic()
+        self.began = time.monotonic()
         self._round: asyncio.Task[None] | None = None
         self._panels: list[PanelView] = []
         self._said: list[str] = []
         html.a("Skip to the panels").classes("skip").props('href="#panels"')
-        self._bar = Toolbar(dashboard, client.request.url.path, self._every)
+        self._bar = Toolbar(dashboard, path, self._every)
         pulse = self._bar.pulse
-        pulse.on("look", self._looked).on("seen", self._seen).on("again", self.refresh)
+        pulse.on("look", lambda event: self.look(str(event.args)))
+        pulse.on("seen", lambda event: self.seen(visible=bool(event.args))).on("again", self.refresh)
         with html.div().classes("top"):
             self._notes = html.div().classes("notes").props("role=status")
             with html.div().classes("strip") as self._strip:
@@ -66,41 +67,47 @@ class Page:
         self._lay()
         self.refresh()
 
-    async def settle(self) -> None:
+    async def settle(self, seconds: float = AT_ONCE) -> None:
         """Wait a moment for what is known already, so that the first page has it."""
         if self._round is not None:
-            await asyncio.wait([self._round], timeout=AT_ONCE)
+            await asyncio.wait([self._round], timeout=seconds)
 
     # What the reader does
 
-    def _looked(self, event: GenericEventArguments) -> None:
-        self._asked = View.read(parse_qsl(urlsplit(str(event.args)).query), self._dashboard)
+    def look(self, address: str) -> None:
+        """Show what ``address`` asks for, which is this page's own with other parameters."""
+        self._asked = View.read(parse_qsl(urlsplit(address).query), self._dashboard)
         if self._shown_panel() != self._asked.panel:
             self._lay()
         self.refresh()
 
-    def _seen(self, event: GenericEventArguments) -> None:
-        self._visible = bool(event.args)
-        if self._visible:
+    def seen(self, *, visible: bool) -> None:
+        """Take notice that the page was hidden, or is seen again: then at once with new numbers."""
+        self._visible = visible
+        if visible:
             self.refresh()
 
     # Rounds
 
+    @property
+    def idle(self) -> bool:
+        """Say whether no round is under way."""
+        return self._round is None or self._round.done()
+
     def beat(self, now: float) -> None:
         """Begin a round if one is due, somebody looks, and the last one is over."""
-        idle = self._round is None or self._round.done()
         looked_at = self._visible and self._client.has_socket_connection
         # Half an interval early at most, so that what is due at this beat is not put off to the next.
         early = self._house.settings.board_scrape_seconds / 2
-        if idle and looked_at and now - self._began >= self._every - early:
+        if self.idle and looked_at and now - self.began >= self._every - early:
             self.refresh()
 
     def refresh(self) -> None:
         """Begin a round now; one that is under way is of an older wish and ends."""
         if self._round is not None:
             self._round.cancel()
-        self._began = time.monotonic()
-        self._round = background_tasks.create(self._all(), name="round")
+        self.began = time.monotonic()
+        self._round = asyncio.create_task(self._kept("page", self._all))
 
     def close(self) -> None:
         """End: the reader has left."""
@@ -114,9 +121,9 @@ class Page:
         self._bar.show(view, self._dashboard)
         self._say([*self._asked.notes, *(note for note in view.notes if note not in self._asked.notes)])
         await asyncio.gather(
-            *(self._one(panel, view) for panel in self._panels),
-            *(self._choices(view) for _ in self._bar.choosers[:1]),
-            self._top(),
+            *(self._kept(each.panel.title, partial(self._answer, each, view), each.fail) for each in self._panels),
+            self._kept("choices", partial(self._choices, view)),
+            self._kept("chain", self._chain_state),
         )
         self._bar.pulse.beat(self._title())
 
@@ -127,9 +134,6 @@ class Page:
             self._dashboard = found
             self._lay()
 
-    async def _one(self, shown: PanelView, view: View) -> None:
-        await self._kept(shown.panel.title, self._answer(shown, view), shown)
-
     async def _answer(self, shown: PanelView, view: View) -> None:
         shown.show(await self._house.board.answer(shown.panel, view))
 
@@ -137,20 +141,19 @@ class Page:
         for chooser in self._bar.choosers:
             chooser.show(await self._house.board.values(self._dashboard, chooser.variable, view), view)
 
-    async def _top(self) -> None:
-        await self._kept("chain", self._strip_shown(), None)
-
-    async def _strip_shown(self) -> None:
+    async def _chain_state(self) -> None:
         self._chain.refresh(await self._house.chain.state())
 
-    async def _kept(self, what: str, work: Coroutine[Any, Any, None], shown: PanelView | None) -> None:
-        """Let a mistake of this program cost one panel, never the page."""
+    async def _kept(
+        self, what: str, work: Callable[[], Awaitable[None]], tell: Callable[[str], None] | None = None
+    ) -> None:
+        """Let a mistake of this program cost one panel, never the page; ``tell`` has it said there."""
         try:
-            await work
+            await work()
         except Exception:
             log.exception("could not be shown", dashboard=self._dashboard.uid, what=what)
-            if shown is not None:
-                shown.fail("This board made a mistake with this panel; its log says more. The other panels are right.")
+            if tell is not None:
+                tell(MISTAKE)
 
     # Elements
 

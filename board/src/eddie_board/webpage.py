@@ -6,6 +6,7 @@ because a Prometheus that comes back may be another one.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ import httpx
 
 from eddie_board.queries import Query
 
-AGAIN = 60.0
+AGAIN = 30.0
 """Seconds after which the page is looked for again."""
 
 
@@ -24,18 +25,20 @@ class QueryLinks:
         self._client = client
         self._asked = asked.rstrip("/")
         self._public = public.rstrip("/")
-        self._looked = float("-inf")
         self.page = False
 
+    async def keep(self) -> None:
+        """Look for the page again and again, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(AGAIN)
+
     async def look(self) -> None:
-        """See whether there is a page; asks at most once a minute, and leaves it as it was where nobody answers."""
-        if time.monotonic() - self._looked < AGAIN:
-            return
+        """See whether there is a page; leaves it as it was where nobody answers."""
         try:
             answer = await self._client.get(f"{self._asked}/graph", follow_redirects=True)
         except httpx.HTTPError:
             return
-        self._looked = time.monotonic()
         self.page = answer.status_code == 200 and "html" in answer.headers.get("content-type", "")
 
     def of(self, query: Query) -> str:
