@@ -384,7 +384,7 @@ def missing_yaml(names: list[str]) -> list[str]:
     lines = ["# Add to the Alertmanager's configuration, reload it, and run this script again:", "inhibit_rules:"]
     for name in names:
         lines += [
-            f"""  - source_matchers: ['alertname="{name}"', 'origin="prometheus"']""",
+            f"""  - source_matchers: ['alertname="{name}"', 'origin!="grafana"']""",
             f"""    target_matchers: ['alertname=~"{name} .+"', 'origin="grafana"']""",
             "    equal: [environment]",
         ]
@@ -515,11 +515,11 @@ def waits(route: Json, labels: dict[str, str], inherited: float = 30.0) -> Itera
         yield own
 
 
-def pages_twice(rules: list[Json], copies: dict[str, Json], external: dict[str, str], status: Json | None) -> str:
+def pages_twice(rules: list[Json], copies: dict[str, Json], prometheus: str, status: Json | None) -> str:
     """Say why each symptom would be told twice; empty when it would not.
 
-    ``rules`` are Prometheus's alerts and ``external`` the labels it adds to each; ``copies`` are ours for Grafana by
-    the name Prometheus's has; ``status`` is what Alertmanager says of itself, None where it says nothing.
+    ``rules`` are Prometheus's alerts and ``prometheus`` its configuration; ``copies`` are ours for Grafana by the name
+    Prometheus's has; ``status`` is what Alertmanager says of itself, None where it says nothing.
     """
     loaded = {rule["name"]: rule for rule in rules}
     both = {name: rule for name, rule in copies.items() if name in loaded}
@@ -530,10 +530,10 @@ def pages_twice(rules: list[Json], copies: dict[str, Json], external: dict[str, 
         return f"Prometheus alerts on {names} too, and no common Alertmanager answers (--alertmanager-url)"
     try:
         config = yaml_as_printed(status["config"]["original"])
-        faults = [not_told_once(config, name, rule, {**external, **loaded[name].get("labels", {}), "alertname": name})
-                  for name, rule in both.items()]  # fmt: skip
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        return f"Prometheus alerts on {names} too, and Alertmanager's configuration is not understood: {plain(error)}"
+        sent = {name: as_sent(prometheus, {**loaded[name].get("labels", {}), "alertname": name}) for name in both}
+        faults = [not_told_once(config, name, rule, sent[name]) for name, rule in both.items()]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, re.error) as error:
+        return f"Prometheus alerts on {names} too, and a configuration is not understood: {plain(error)}"
     return next(filter(None, faults), "")
 
 
@@ -542,7 +542,7 @@ def not_told_once(config: Json, name: str, rule: Json, source: dict[str, str]) -
     target = {**rule["labels"], "alertname": rule["title"], "grafana_folder": "Eddie"}
     if not inhibited(config, source, target):
         ours, theirs = target["environment"], source.get("environment")
-        differ = f"; its external label environment is {theirs!r}, not {ours!r}"
+        differ = f"; its alerts have the label environment {theirs!r}, ours {ours!r}: say that name as --environment"
         words = f"Prometheus alerts on {name} too, and no inhibition in Alertmanager drops Grafana's copy"
         return words + ("" if theirs == ours else differ)
     down = {**target, "alertname": f"{DOWN} {rule['title'].partition(' ')[2]}", "severity": "critical"}
@@ -1236,7 +1236,7 @@ def double_paging(setup: Setup) -> tuple[list[str], str]:
     copies = {rule["title"]: setup.wanted.rule(rule, setup.source, "", None) for rule in rules}
     try:
         loaded = ask_prometheus(setup, "/api/v1/rules?type=alert")["groups"]
-        labels = external_labels(ask_prometheus(setup, "/api/v1/status/config")["yaml"])
+        config = ask_prometheus(setup, "/api/v1/status/config")["yaml"]
     except SetupError as error:
         if setup.options.dry_run and setup.api.find(f"/api/datasources/uid/{setup.source}") is None:
             setup.say("warning", "Prometheus", f"{error}; whether its alerts are the same is seen at setup")
@@ -1248,17 +1248,27 @@ def double_paging(setup: Setup) -> tuple[list[str], str]:
             status = setup.beside("Alertmanager", setup.options.alertmanager_url).ask("GET", "/api/v2/status")
         except SetupError as error:
             setup.say("warning", "Alertmanager", str(error))
-    why = pages_twice([rule for group in loaded for rule in group["rules"]], copies, labels, status)
+    why = pages_twice([rule for group in loaded for rule in group["rules"]], copies, config, status)
     return (sorted(copies) if why else []), why
 
 
-def external_labels(config: str) -> dict[str, str]:
-    """Read the labels Prometheus adds to each alert from its configuration; none where that is not understood."""
-    section = re.search(r"(?m)^global:\n((?:[ ].*\n?)*)", config)
-    try:
-        return dict((yaml_as_printed(section[1]) or {}).get("external_labels") or {}) if section else {}
-    except (ValueError, AttributeError):
-        return {}
+def as_sent(config: str, labels: dict[str, str]) -> dict[str, str]:
+    """Give the labels an alert of Prometheus leaves with: its configuration adds some and rewrites them."""
+    parts = {}
+    for key in ("global", "alerting"):
+        found = re.search(rf"(?m)^{key}:\n((?:[ ].*\n?)*)", config)
+        parts[key] = (yaml_as_printed(found[1]) if found else None) or {}
+    sent = {**(parts["global"].get("external_labels") or {}), **labels}
+    for step in parts["alerting"].get("alert_relabel_configs") or []:
+        action, pattern = step.get("action", "replace"), step.get("regex", "(.*)")
+        if action == "labeldrop":
+            sent = {name: value for name, value in sent.items() if not re.fullmatch(pattern, name)}
+        if action == "replace" and step.get("target_label"):
+            joined = step.get("separator", ";").join(sent.get(name, "") for name in step.get("source_labels") or [])
+            if match := re.fullmatch(pattern, joined):
+                template = re.sub(r"\$\{?(\d)\}?", r"\\g<\1>", step.get("replacement", "$1"))
+                sent[step["target_label"]] = match.expand(template)
+    return sent
 
 
 def ask_prometheus(setup: Setup, path: str) -> Json:

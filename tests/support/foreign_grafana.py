@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import json
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from tests.support.eventually import eventually
 from tests.support.grafanas import PASSWORD, engine, home_or_skip
-from tests.support.stacks import FACTOR
+from tests.support.stacks import FACTOR, native
 
 import setup_grafana_metrics as script
 from rig import tree
@@ -204,3 +205,28 @@ def foreign(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield started
     finally:
         built.stop()
+
+
+@contextmanager
+def somebodys(folder: Path, *, alerting: bool = False) -> Iterator[Foreign]:
+    """Run somebody's Grafana, our exporter, their Alertmanager and Prometheus; only ``alerting`` has that our alerts."""
+    home_or_skip()
+    for part in ("stack", "foreign"):
+        (folder / part).mkdir()
+    with native(folder / "stack", "exporter", "alertmanager") as stack, pytest.MonkeyPatch.context() as monkeypatch:
+        if not alerting:
+            shutil.rmtree(stack.tree / "prometheus/rules/alerting")
+        stack.start("prometheus")
+        with foreign(folder / "foreign", stack, monkeypatch) as started:
+            yield started
+
+
+@contextmanager
+def unchanged(grafana: Foreign, *environments: str) -> Iterator[Foreign]:
+    """Hand out a Grafana, uninstall, and see that it is what it was before."""
+    before = grafana.export()
+    yield grafana
+    for environment in environments:
+        done = grafana.run("--uninstall", "--environment", environment)
+        assert done.code == script.DONE, done.text
+    assert grafana.export() == before
