@@ -165,12 +165,12 @@ class Watch:
             return self._unknown("Docker watcher", "not known while the exporter does not answer")
         found = sighting.watchers
         if not found.known:
-            return Link("Docker watcher", "off", "off on purpose: the exporter was told to watch no Docker")
+            return Link("Docker watcher", "off", "off on purpose")
         if found.well:
             return found.link("Docker watcher", "the Docker Engine answers it")
         if not sighting.watched:
             # Off and never there look alike: the exporter's gauge is 0 for both. Neither is something that broke.
-            return Link("Docker watcher", "off", "no Docker Engine seen: it is off on purpose, or there is none")
+            return Link("Docker watcher", "off", "off, or there is no engine")
         return found.link("Docker watcher", "the Docker Engine does not answer it: limits come from reports alone")
 
     def _missing(self, name: str, fault: PrometheusError | AlertmanagerError) -> Link:
