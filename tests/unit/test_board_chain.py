@@ -299,6 +299,20 @@ async def test_fifty_viewers_ask_once() -> None:
     assert prometheus.asked == alone.asked
 
 
+async def test_who_leaves_does_not_end_the_look_of_the_others() -> None:
+    """The first page closes while everybody waits for what it asked."""
+    prometheus = Answers()
+    chain = Chain(prometheus, Telling(), lambda: [DASHBOARD], 15, clock=lambda: NOW)
+    first, second = asyncio.create_task(chain.state()), asyncio.create_task(chain.state())
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).at == NOW
+    asked = prometheus.asked
+    await chain.state()
+    assert prometheus.asked == asked
+    assert first.cancelled()
+
+
 async def test_alertmanagers_outage_is_as_old_as_prometheus_knows() -> None:
     """A board that nobody looked at all night still says since when; not from before Prometheus's own start."""
     scene = Scene()

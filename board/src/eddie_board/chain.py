@@ -91,18 +91,28 @@ class Chain:
         self._seconds = seconds
         self._clock = clock
         self._watch = links.Watch(clock())
-        self._lock = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
         self._looked = -math.inf
         self._state = ChainState(clock(), (), (), Alerts())
 
     async def state(self) -> ChainState:
-        """Answer how things are, at most one scrape old; never raises for what is away."""
-        async with self._lock:
-            # A clock that was set back makes it time too.
-            if not 0 <= self._clock() - self._looked < self._seconds:
-                self._state = await self._look()
-                self._looked = self._state.at
-            return self._state
+        """Answer how things are, at most one scrape old; never raises for what is away.
+
+        Who gives up waiting does not end the look of the others.
+        """
+        # A clock that was set back makes it time too.
+        if self._looking is None and not 0 <= self._clock() - self._looked < self._seconds:
+            self._looking = asyncio.create_task(self._renew())
+        if self._looking is not None:
+            await asyncio.shield(self._looking)
+        return self._state
+
+    async def _renew(self) -> None:
+        try:
+            self._state = await self._look()
+            self._looked = self._state.at
+        finally:
+            self._looking = None
 
     async def _look(self) -> ChainState:
         now = self._clock()
