@@ -68,15 +68,18 @@ OTHER = {"__name__": "up", "job": "b"}
     [
         ("{{ job }} · {{gone}}", [ONE], ["a · "]),
         ("{{gone}}", [ONE], ['{__name__="up", job="a"}']),
+        ("{{gone}}", [{"job": "a"}], ["a"]),
+        ("{{gone}}", [{}], ["Value"]),
         ("fixed", [ONE, OTHER], ["fixed", "fixed"]),
         ("", [ONE, {"job": "a"}, {}], ['up{job="a"}', '{job="a"}', "x"]),
         ("__auto", [{"job": "a"}, {"job": "b"}], ["a", "b"]),
         ("__auto", [{"job": "a", "x": "1"}, {"job": "b", "x": "1"}], ['{job="a", x="1"}', '{job="b", x="1"}']),
         ("__auto", [{}], ["x"]),
+        ("__auto", [{"job": "a"}], ["a"]),
     ],
 )
 def test_names_are_grafanas(text: str, series: list[dict[str, str]], names: list[str]) -> None:
-    """A legend format is filled in, `__auto` shows what differs, and nothing is nameless."""
+    """What a real Grafana 12.2 shows: filled in, the labels or the one that differs, and nothing is nameless."""
     assert legend(query(text), series) == names
 
 

@@ -98,19 +98,19 @@ def named(query: Query, answer: Columns) -> tuple[Series, ...]:
 
 
 def legend(query: Query, series: Sequence[Mapping[str, str]]) -> list[str]:
-    """Name ``series`` as Grafana 12 does, by the query's legend format (pkg/promlib/querydata/response.go).
+    """Name ``series`` as Grafana 12.2 does, by the query's legend format.
 
-    ``{{label}}`` is the label's value or nothing. ``__auto`` shows the value where all have one and the same label,
-    else the labels; without a format it is the metric as Prometheus writes it. What would be nameless has its labels.
+    ``{{label}}`` is the label's value or nothing. Without a format it is the metric as Prometheus writes it. With
+    ``__auto``, and where a format leaves nothing, it is the value where all have but one label, the same, else all
+    labels. Grafana looks for that one label in the whole panel, this in the query.
     """
-    if query.legend == "__auto":
-        keys = {key for labels in series for key in labels}
-        if len(keys) == 1 and len(series) > 1:
-            return [next(iter(labels.values()), query.expression) for labels in series]
-        return [written(labels) if labels else query.expression for labels in series]
     if not query.legend:
         return [_metric(labels) or query.expression for labels in series]
-    return [filled(query.legend, labels) or written(labels) or query.expression for labels in series]
+    keys = {key for labels in series for key in labels}
+    plain = [next(iter(labels.values()), "") if len(keys) == 1 else written(labels) for labels in series]
+    if query.legend == "__auto":
+        return [name or query.expression for name in plain]
+    return [filled(query.legend, labels) or name or "Value" for labels, name in zip(series, plain, strict=True)]
 
 
 def filled(text: str, labels: Mapping[str, str]) -> str:
