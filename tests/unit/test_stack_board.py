@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from tests.support.programs import ROOT
+from tests.support.ways import Way
 
-from stack import compose, compose_rows, native_board, native_files, native_services
-from stack.model import Context, StackError
+from stack import __main__ as command
+from stack import compose, compose_rows, modes, native_board, native_files, native_services
+from stack.model import Context, ServiceRow, StackError
 from stack.settings import load, ports
 from stack.tools_model import Found
 
@@ -151,3 +153,29 @@ def test_the_callers_profiles_are_kept(ctx: Context) -> None:
     assert compose.environment(ctx)["COMPOSE_PROFILES"] == "board"
     ctx.env["COMPOSE_PROFILES"] = "mine"
     assert compose.environment(ctx)["COMPOSE_PROFILES"] == "mine,board"
+
+
+@pytest.mark.parametrize(("board", "asked"), [(True, ["up", "board"]), (False, ["up"])])
+def test_the_stack_comes_before_its_board(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, *, board: bool, asked: list[str]
+) -> None:
+    """`make board` starts the stack where it does not run, then the board; `make up` asks for no board beside it."""
+    way = Way(["ready"])
+    monkeypatch.setattr(command, "WAYS", {"native": way})
+    monkeypatch.setattr(command, "prepare", lambda _: None)
+    ctx.env["EDDIE_MODE"] = "native"
+    assert command.up(ctx, board=board) == 0
+    assert way.asked == asked
+
+
+def test_a_stopped_stack_without_grafana_is_a_stopped_stack(
+    ctx: Context, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `make down` a service that was left out is no sign of life; a service that runs is."""
+    rows = [ServiceRow("grafana", "", "left out")]
+    monkeypatch.setattr(command, "WAYS", {"native": Way(["stopped"], rows)})
+    modes.remember(ctx.run, "native")
+    assert command.status(ctx) == 0
+    assert said == ["no stack runs; start it with: make up"]
+    monkeypatch.setattr(command, "WAYS", {"native": Way(["stopped", "ready"], rows)})
+    assert command.status(ctx) == 1

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.support.ways import Way
 
 from stack import demo, modes
-from stack.model import Context, ServiceRow, StackError
+from stack.model import Context, StackError
 
 FLEET = """
 import os, pathlib, signal, sys
@@ -17,32 +17,6 @@ signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path("{said}").write_text(" ".
 {act}
 signal.pause()
 """
-
-
-@dataclass
-class Way:
-    """A way to run a stack that only remembers what it was asked."""
-
-    states: list[str] = field(default_factory=list)
-    downs: list[Path] = field(default_factory=list)
-
-    def up(self, ctx: Context) -> None:
-        """Start nothing."""
-
-    def down(self, ctx: Context) -> None:
-        """Remember whose end was asked."""
-        self.downs.append(ctx.run)
-
-    def status(self, ctx: Context) -> list[ServiceRow]:  # noqa: ARG002 - every Way is asked so
-        """Answer the states it was made with."""
-        return [ServiceRow("exporter", "", state) for state in self.states]
-
-    def logs(self, ctx: Context, names: list[str]) -> None:
-        """Show nothing."""
-
-    def holds_data(self, ctx: Context) -> bool:  # noqa: ARG002
-        """Hold nothing."""
-        return False
 
 
 def stack(root: Path, said: list[str] | None = None) -> Context:
