@@ -80,9 +80,13 @@ def columns(query: Query, data: Mapping[str, Any], notes: Iterable[str] = ()) ->
 
 
 def _column(query: Query, series: Mapping[str, Any], length: int) -> tuple[float | None, ...]:
+    samples = series["values"] if "values" in series else [series["value"]]
+    if len(samples) == length:  # no gap: Prometheus answers on the grid, in order
+        return tuple(float(value) for _, value in samples)
     column: list[float | None] = [None] * length
-    for at, value in series["values"] if "values" in series else [series["value"]]:
-        place = 0 if query.instant else round((at - query.start) / query.step)
+    start, step = query.start, query.step
+    for at, value in samples:
+        place = round((at - start) / step)
         if 0 <= place < length:
             column[place] = float(value)
     return tuple(column)
