@@ -19,7 +19,7 @@ SOON = REFRESH + 8.0
 @pytest.fixture
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     """Run a board of its own for each test, for these tests stop what others need."""
-    with standing(tmp_path_factory.mktemp("board")) as started:
+    with standing(tmp_path_factory.mktemp("board"), told=True) as started:
         yield started
 
 

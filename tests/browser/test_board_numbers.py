@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
+from tests.support.alive import tell
 from tests.support.board_pages import Look, chromium, looking
 from tests.support.boards import PANELS, SHIPPED, UID, Board, standing
 from tests.support.eventually import eventually
@@ -22,8 +24,9 @@ Points = tuple[tuple[float, float], ...]
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
-    """Run a board on a stack with an hour behind it and a storm that has just passed."""
-    with standing(tmp_path_factory.mktemp("board"), told=True) as started:
+    """Run a board on a stack with an hour behind it, with the shipped scrape interval: steps depend on it."""
+    settings = {"EDDIE_BOARD_SCRAPE_SECONDS": "15"}
+    with standing(tmp_path_factory.mktemp("board"), settings=settings) as started:
         yield started
 
 
@@ -61,7 +64,7 @@ def drawn(look: Look, panel: str, names: set[str]) -> list[tuple[str, Points]]:
     """Return the chart's series of these names: thresholds and marks are series of the library's too."""
     found = []
     for series in look.series(panel):
-        points = tuple((at, value) for at, value in series["points"] if isinstance(value, int | float))
+        points = tuple((at, value) for at, value in series["points"] if value is not None and math.isfinite(value))
         if series["name"] in names and points:
             found.append((series["name"], points))
     return sorted(found)
@@ -139,6 +142,7 @@ def test_an_alerts_panel_link_opens_that_panel(board: Board, browser: Browser) -
         assert "HighTimeoutEvents" in found, f"expected the storm to be noticed, got {sorted(found)}"
         return str(found["HighTimeoutEvents"]["panel_url"])
 
+    tell(board.stack)
     address = eventually(firing, within=60)
     assert address.startswith(board.url), f"expected the board in Grafana's place, got {address}"
     with looking(browser, address) as look:

@@ -35,7 +35,9 @@ SERIES = """async (id) => {
 INKED = """(panel) => [...panel.querySelectorAll("canvas")].some((canvas) => {
   const { width, height } = canvas;
   if (!width || !height) return false;
-  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const pixels = copy.getImageData(0, 0, width, height).data;
   const colours = new Set();
   for (let at = 0; at < pixels.length; at += 4)
     if (pixels[at + 3] > 100) colours.add(`${pixels[at] >> 5},${pixels[at + 1] >> 5},${pixels[at + 2] >> 5}`);
@@ -79,7 +81,8 @@ class Look:
         """Wait until nothing is wrong with any panel; else fail, with a picture kept."""
 
         def flawless() -> None:
-            assert self.faults(panels) == []
+            wrong = self.faults(panels)
+            assert wrong == [], wrong
 
         try:
             eventually(flawless, within=within, every=0.3)
