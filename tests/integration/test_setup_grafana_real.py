@@ -181,7 +181,7 @@ def test_killed_at_any_write_the_next_run_finishes(clean: Foreign, monkeypatch: 
 
 
 def test_roles_get_the_outcome_or_the_right_message(clean: Foreign) -> None:
-    """Without a data source to use, Editor, Viewer and a role of no rights stop before the first write, told what lacks."""
+    """Without a data source to use, Editor, Viewer and a role without rights stop before the first write, told why."""
     before = clean.export()
     stopped = {role: clean.alerting(role=role) for role in ("Editor", "Viewer", "None")}
     assert {run.code for run in stopped.values()} == {script.DENIED}

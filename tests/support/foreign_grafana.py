@@ -209,7 +209,7 @@ def foreign(folder: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 @contextmanager
 def somebodys(folder: Path, *, alerting: bool = False) -> Iterator[Foreign]:
-    """Run somebody's Grafana, our exporter, their Alertmanager and Prometheus; only ``alerting`` has that our alerts."""
+    """Run somebody's Grafana with exporter, Alertmanager and Prometheus, which has our alerts only if ``alerting``."""
     home_or_skip()
     for part in ("stack", "foreign"):
         (folder / part).mkdir()
