@@ -1,6 +1,6 @@
 # Every target is one line of text; what it does lies in the script it calls. No target but purge reads standard input.
 .DEFAULT_GOAL := help
-.PHONY: help up board down status logs demo send notify-test test drill lint bench dashboards rules clean purge ci-machine
+.PHONY: help up board down status logs demo send notify-test setup-grafana test drill lint bench dashboards rules clean purge ci-machine
 SHELL := /bin/sh
 PYTHON ?= python3
 STACK := $(PYTHON) scripts/stack
@@ -12,7 +12,7 @@ READY := scripts/venv.sh dev </dev/null && PYTHONPATH=scripts $(PYTHON) -m stack
 SIDE_BY_SIDE := --numprocesses 3 --dist loadfile
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 up: ## start the stack, return when all is ready (EDDIE_MODE=containers|native)
 	@exec $(STACK) up </dev/null
@@ -30,6 +30,8 @@ send: ## post one event, show it in Prometheus (KIND=timeout ARGS='agent_id=a1 r
 	@exec $(STACK) run scripts/send.py $(KIND) $(ARGS) </dev/null
 notify-test: ## send a real alert through each receiver, print the receivers' answers
 	@exec $(STACK) run scripts/notify_test.py </dev/null
+setup-grafana: ## dashboards and alerts into the Grafana of EXISTING_GRAFANA_URL in .env (ARGS=--check|--dry-run|--uninstall)
+	@PYTHONPATH=scripts exec $(PYTHON) -m existing.setup $(ARGS) </dev/null
 test: ## all tests; ends with what passed and what was skipped, and why (TESTS=tests/unit)
 	@$(READY) && exec $(VENV)/python -m pytest $(SIDE_BY_SIDE) $(or $(TESTS),tests) </dev/null
 drill: ## the shipped timings on real engines, about 17 minutes

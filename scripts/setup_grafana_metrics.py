@@ -673,8 +673,12 @@ class Setup:
             return f"the uid {uid} belongs to a data source that is not ours; choose another --datasource-uid"
 
         def want(there: Json | None) -> Json | None:
-            theirs = there is not None and source_mark(there) != self.environment
-            return {"uid": uid} if theirs else wanted
+            if there is None:
+                return wanted
+            if source_mark(there) != self.environment:
+                return {"uid": uid}
+            kept = {} if self.options.datasource_name else {"name": there["name"]}
+            return {**wanted, **kept}
 
         def write(there: Json | None, new: Json) -> Any:
             if there is None:
@@ -695,10 +699,7 @@ class Setup:
             try:
                 return self.api.ask("POST", "/api/folders", new)
             except AnswerError as error:
-                if error.status in {
-                    409,
-                    412,
-                }:  # there after all: either made a moment ago, or not to be seen by this user
+                if error.status in {409, 412}:  # there after all: made a moment ago, or hidden from this user
                     self.api.ask("GET", path)
                 raise
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.foreign_grafana import CONTACTS, DASHBOARD, RULES, Foreign, group_path, somebodys, unchanged
+from tests.support.grafanas import running
 
 import setup_grafana_metrics as script
 
@@ -143,3 +145,27 @@ def test_taken_names_stop_before_the_first_write(clean: Foreign) -> None:
         assert clean.run("--uninstall").code == script.DONE
         assert clean.export() == before
         clean.done("DELETE", path)
+
+
+def test_a_grafana_that_has_it_from_files_is_left_alone(grafana: Foreign, tmp_path: Path) -> None:
+    """Our own stack's Grafana has the dashboard from files: exit 5 before the first write, and nothing to uninstall."""
+    with running(tmp_path, grafana.stack) as provisioned:
+        there = Foreign(provisioned.url, provisioned.log, grafana.stack, tmp_path)
+        before = there.export()
+        stopped = there.alerting()
+        assert stopped.code == script.TAKEN, stopped.text
+        assert "is provisioned from files" in stopped.words("STOPPED")
+        assert there.run("--uninstall").code == script.DONE
+        assert there.export() == before
+
+
+def test_chosen_names_are_kept(clean: Foreign) -> None:
+    """A chosen uid, name and folder are used, found again without being named, and taken away."""
+    chosen = ("--datasource-uid", "chosen", "--datasource-name", "Chosen", "--folder", "Chosen folder")
+    assert clean.alerting(*chosen).code == script.DONE
+    assert clean.get("/api/datasources/uid/chosen")["name"] == "Chosen"
+    assert clean.get("/api/folders/eddie-metrics")["title"] == "Chosen folder"
+    again = clean.alerting("--check")
+    assert again.code == script.DONE, again.text
+    assert clean.run("--uninstall", prometheus="").code == script.DONE
+    assert clean.call("GET", "/api/datasources/uid/chosen")[0] == 404

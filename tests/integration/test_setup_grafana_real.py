@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.foreign_grafana import DASHBOARD, POLICIES, RULES, Foreign, somebodys, unchanged
+from tests.support.grafanas import PASSWORD
 
 import setup_grafana_metrics as script
 
@@ -234,10 +236,12 @@ def test_folder_that_was_closed_to_editors(clean: Foreign) -> None:
         clean.done("DELETE", "/api/datasources/uid/shared")
 
 
-def test_command_line_as_a_person_runs_it(clean: Foreign) -> None:
+def test_command_line_as_a_person_runs_it(clean: Foreign, tmp_path: Path) -> None:
     """The file runs with the plain interpreter from anywhere, and prints a line a thing and links."""
-    command = [sys.executable, "-I", script.__file__, "--grafana-url", clean.url, "--token-file", clean.token("Admin")]
+    command = [sys.executable, "-I", script.__file__, "--grafana-url", clean.url, "--user", "admin", "--org-id", "1"]
     command += ["--prometheus-url", clean.stack.url("prometheus"), "--no-alerts"]
+    (tmp_path / "password").write_text(PASSWORD)
+    command += ["--password-file", str(tmp_path / "password")]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == script.DONE, done.stdout + done.stderr
     assert "created    folder Eddie\n" in done.stdout
