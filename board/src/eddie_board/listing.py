@@ -20,7 +20,9 @@ def head() -> str:
     """Answer what every page has in its head: the styles, and the script that charts call."""
     links = [f'<link rel="stylesheet" href="/assets/{name}?{_stamp(STATIC / name)}">' for name in SHEETS]
     script = f'<script src="{SCRIPT}?{_stamp(draw.SCRIPT)}"></script>'
-    return "\n".join([*links, script])
+    # Fetched beside everything else, and not awaited: the page's frame stands before its charts can be drawn.
+    early = '<script type="module" async>import("nicegui-echart"); import("eddie-board/panel.js");</script>'
+    return "\n".join([*links, script, early])
 
 
 def _stamp(file: Path) -> str:

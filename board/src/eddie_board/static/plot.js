@@ -4,6 +4,8 @@ import { toRaw } from "vue";
 let library = null;
 const loaded = () => (library ??= import("nicegui-echart").then((module) => module.echarts));
 
+const dark = () => document.body.classList.contains("body--dark");
+
 // Options hold calls of draw.js under keys that begin with a colon; they are written by the server, never by an event.
 const compiled = new Map();
 const evaluate = (code) => {
@@ -32,9 +34,13 @@ export default {
     const echarts = await loaded();
     if (this.gone) return;
     this.chart = echarts.init(this.$el, null, { renderer: "canvas" });
-    this.sizes = new ResizeObserver(() => this.chart.resize());
+    // Both observers speak up also where nothing changed, and drawing is what takes time on this page.
+    this.sizes = new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: height } = this.$el;
+      if (width !== this.chart.getWidth() || height !== this.chart.getHeight()) this.chart.resize();
+    });
     this.sizes.observe(this.$el);
-    this.ground = new MutationObserver(() => this.draw());
+    this.ground = new MutationObserver(() => dark() !== this.drawnDark && this.draw());
     this.ground.observe(document.body, { attributes: true, attributeFilter: ["class"] });
     this.draw();
   },
@@ -55,6 +61,7 @@ export default {
   methods: {
     draw() {
       if (!this.chart) return;
+      this.drawnDark = dark();
       const options = live(toRaw(this.options));
       options.legend = { ...options.legend, selected: this.selected() };
       this.withoutEmptyAxes(options);
