@@ -149,7 +149,9 @@ class Api:
             wait = float(after) if re.fullmatch(r"\d{1,6}", after) else (1.0 if status in {429, 503} else 0.0)
             raise TransientError(f"{where} answered {status} to {call}: {said}", wait)
         if status == 401:
-            raise AnswerError(f"{where} does not take this token or password (401): make a new one", DENIED, status)
+            mine = "does not take this token or password (401): make a new one"
+            words = mine if "Authorization" in self.headers else "wants credentials (401), and it is asked without any"
+            raise AnswerError(f"{where} {words}", DENIED, status)
         if status == 403:
             raise AnswerError(denied(call, text), DENIED, status)
         if status == 407 or (300 <= status < 400):
@@ -211,7 +213,11 @@ def shortened(text: bytes) -> str:
     words = text.decode(errors="replace")
     try:
         said = json.loads(words)
-        words = str(said.get("message") or said.get("error") or words) if isinstance(said, dict) else words
+        if isinstance(said, dict):
+            results = said.get("results")
+            inner = results.values() if isinstance(results, dict) else ()
+            faults = [str(one["error"]) for one in inner if isinstance(one, dict) and one.get("error")]
+            words = str(said.get("message") or said.get("error") or "; ".join(dict.fromkeys(faults)) or words)
     except ValueError:
         words = re.sub(r"<[^>]*>", " ", words)
     return " ".join(words.split())[:300] or "nothing"
@@ -1248,7 +1254,7 @@ def double_paging(setup: Setup) -> tuple[list[str], str]:
         try:
             status = setup.beside("Alertmanager", setup.options.alertmanager_url).ask("GET", "/api/v2/status")
         except SetupError as error:
-            setup.say("warning", "Alertmanager", str(error))
+            setup.say("warning", "Alertmanager", f"{error}; whether Grafana reaches it is not known")
     why = pages_twice([rule for group in loaded for rule in group["rules"]], copies, config, status)
     return (sorted(copies) if why else []), why
 

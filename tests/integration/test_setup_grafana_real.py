@@ -246,3 +246,13 @@ def test_command_line_as_a_person_runs_it(clean: Foreign, tmp_path: Path) -> Non
     assert done.returncode == script.DONE, done.stdout + done.stderr
     assert "created    folder Eddie\n" in done.stdout
     assert f"{clean.url}/d/eddie-distributed-fallback?var-datasource=eddie-prometheus-default" in done.stdout
+
+
+def test_what_does_not_work_is_said(clean: Foreign) -> None:
+    """A Prometheus that Grafana does not reach: exit 7 with Prometheus's words, and no drift for --check to name."""
+    dead = clean.run("--no-alerts", prometheus="http://127.0.0.1:9")
+    assert dead.code == script.UNVERIFIED, dead.text
+    assert {each["action"] for each in dead.things if each["name"].startswith(("panel", "data source"))} == {"FAILED"}
+    assert "connection refused" in dead.words("FAILED")
+    assert "results" not in dead.words("FAILED")
+    assert clean.run("--no-alerts", "--check", prometheus="http://127.0.0.1:9").code == script.DONE
