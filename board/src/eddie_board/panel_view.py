@@ -58,4 +58,5 @@ def words(answer: Answer) -> str:
     """Answer the sentence inside the panel; empty when the picture says it all. The picture's age is added by it."""
     if answer.state == "empty":
         return NO_DATA
-    return answer.fault or ("Prometheus gave no answer." if answer.state in {"stale", "error"} else "")
+    fault = answer.fault or ("Prometheus gave no answer" if answer.state in {"stale", "error"} else "")
+    return fault if not fault or fault.endswith((".", "!", "?")) else f"{fault}."

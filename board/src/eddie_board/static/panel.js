@@ -58,7 +58,7 @@ export default {
     sentence() {
       if (this.state === "loading") return "Asking Prometheus.";
       if (this.state === "empty") return this.picture?.empty || this.words;
-      if (this.state === "stale") return `${this.words} This is the picture of ${moment(this.asOf)}, ${age(this.asOf)} old.`;
+      if (this.state === "stale") return `${this.words} Picture of ${moment(this.asOf)}, ${age(this.asOf)} old.`;
       if (this.state === "ok" && this.picture?.is === "unknown")
         return `This board cannot draw panels of the type “${this.picture.type}”. Its queries are under its description.`;
       return this.words;
