@@ -207,27 +207,43 @@ async def test_a_kept_picture_is_not_sent_again(shop: Shop) -> None:
     assert not [each for each in shop.clients[0].outbox.updates.values() if isinstance(each, PanelView)]
 
 
+def due(page: Page) -> float:
+    """Answer when the page's next round is due: at the next half minute of the clock."""
+    return page.began // 30 * 30 + 30
+
+
 async def test_rounds_are_for_those_who_look(shop: Shop) -> None:
     """A round begins when it is due and somebody looks: not too early, not hidden, not without a connection."""
     page = await shop.open()
     shop.board.asked.clear()
-    began = page.began
-    page.beat(began + 10)
+    page.beat(due(page) - 0.1)
     assert page.idle
     page.seen(visible=False)
-    page.beat(began + 31)
+    page.beat(due(page) + 0.5)
     assert page.idle
     page.seen(visible=True)
     assert not page.idle, "expected a round at once when it is seen again"
     await over(page)
     shop.clients[0].tab_id = None
-    page.beat(page.began + 31)
+    page.beat(due(page) + 0.5)
     assert page.idle
     shop.clients[0].tab_id = "here"
-    page.beat(page.began + 23)
+    page.beat(due(page) + 0.5)
     assert not page.idle, "expected a round that is due at this beat"
     await over(page)
     assert len(shop.board.asked) == 22
+
+
+async def test_pages_are_due_together(shop: Shop) -> None:
+    """Pages that were opened at different times are refreshed at the same beat: then one answer does for both."""
+    first, second = await shop.open(), await shop.open()
+    first.began, second.began = 1_000_021.0, 1_000_044.0
+    for now, idle in ((1_000_049.9, True), (1_000_050.5, False)):
+        for page in (first, second):
+            page.beat(now)
+        assert [first.idle, second.idle] == [idle, idle]
+    await over(first)
+    await over(second)
 
 
 async def test_a_slow_round_is_not_asked_again(shop: Shop) -> None:

@@ -21,7 +21,7 @@ class Viewer(Protocol):
     """An open page."""
 
     def beat(self, now: float) -> None:
-        """Begin a refresh if one is due at ``now`` (time.monotonic) and somebody looks."""
+        """Begin a refresh if one is due at ``now`` (seconds since the epoch) and somebody looks."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,8 @@ class House:
         interval = self.settings.board_scrape_seconds
         while True:
             await asyncio.sleep(interval - time.time() % interval + LAG)
+            now = time.time()  # one for all: who is due is due with the others
             for viewer in tuple(self.viewers):
-                viewer.beat(time.monotonic())
+                viewer.beat(now)
                 # One after the other: what the first has drawn the others only send.
                 await asyncio.sleep(0)

@@ -46,7 +46,7 @@ class Page:
         self._asked = view
         self._visible = True
         self._every = every(dashboard, house.settings.board_scrape_seconds)
-        self.began = time.monotonic()
+        self.began = time.time()
         self._round: asyncio.Task[None] | None = None
         self._panels: list[PanelView] = []
         self._said: list[str] = []
@@ -95,18 +95,20 @@ class Page:
         return self._round is None or self._round.done()
 
     def beat(self, now: float) -> None:
-        """Begin a round if one is due, somebody looks, and the last one is over."""
+        """Begin a round if one is due at ``now`` (seconds since the epoch), somebody looks, and the last one is over.
+
+        Due by the clock and not by this page's age: pages that take turns would ask at each beat what one of them
+        asks at every second one.
+        """
         looked_at = self._visible and self._client.has_socket_connection
-        # Half an interval early at most, so that what is due at this beat is not put off to the next.
-        early = self._house.settings.board_scrape_seconds / 2
-        if self.idle and looked_at and now - self.began >= self._every - early:
+        if self.idle and looked_at and now // self._every != self.began // self._every:
             self.refresh()
 
     def refresh(self) -> None:
         """Begin a round now; one that is under way is of an older wish and ends."""
         if self._round is not None:
             self._round.cancel()
-        self.began = time.monotonic()
+        self.began = time.time()
         self._round = asyncio.create_task(self._kept("page", self._all))
 
     def close(self) -> None:
