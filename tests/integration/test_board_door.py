@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-import socketio  # type: ignore[import-untyped]
 from tests.support.boards import UID, Board, standing
 from tests.support.eventually import eventually
 from tests.support.viewers import Loop, Viewer, looking_on
+from websockets.exceptions import InvalidHandshake
 
 from fleet.web import ask
 
@@ -109,7 +109,7 @@ def test_headers_are_strict(board: Board) -> None:
 def test_another_sites_websocket_is_refused(board: Board, loop: Loop, origin: str) -> None:
     """A page of another site in a reader's browser cannot read the fleet through the websocket."""
     viewer = Viewer(board, origin)
-    with pytest.raises(socketio.exceptions.ConnectionError):
+    with pytest.raises(InvalidHandshake):
         loop.run(viewer.open(board.page()))
     loop.run(viewer.close())
     assert viewer.messages == 0

@@ -1,12 +1,14 @@
 """Many who look at the board at once: each fetches the page and keeps its websocket open, as a browser does.
 
-Fifty browsers would measure browsers. A viewer here speaks the page's own protocol (Socket.IO over a websocket): the
-same handshake, and an acknowledgement of what arrived, without which the server would keep everything it sent.
+Fifty browsers would measure browsers. A viewer here speaks the page's own protocol (Socket.IO over a websocket) and
+reads no more of it than it must: the same handshake, answers to pings, and an acknowledgement of what arrived, without
+which the server would keep all that it sent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import threading
@@ -16,60 +18,81 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-import socketio  # type: ignore[import-untyped]
 import yaml
 from tests.support.boards import Board
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from fleet.web import ask
 
 ACKNOWLEDGED = 3.0
 """Seconds between two acknowledgements, as in the page's own script."""
 
+PING, PONG, OPEN, EVENT = "2", "3", "40", "42"
+"""Engine.IO's and Socket.IO's marks in front of a message."""
+
 
 class Viewer:
-    """One page that is open: how much arrived on it, in bytes of JSON and in messages."""
+    """One page that is open: how much arrived on it, in characters and in messages."""
 
     def __init__(self, board: Board, origin: str | None = None) -> None:
         """Take the board; ``origin`` is the site whose page opens the websocket, the board's own if not given."""
         self.board, self.origin = board, board.url if origin is None else origin
-        self.messages, self.bytes = 0, 0
+        self.messages, self.size = 0, 0
         self._next = 0
-        self._client = socketio.AsyncClient(reconnection=False)
-        self._client.on("*", self._arrived)
-        self._acknowledging: asyncio.Task[None] | None = None
+        self._id = ""
+        self._socket: ClientConnection | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, address: str) -> None:
-        """Fetch the page and connect; raises socketio.exceptions.ConnectionError where the board refuses."""
+        """Fetch the page and connect; raises websockets' InvalidHandshake where the board refuses."""
         answer = await asyncio.to_thread(ask, address, timeout=60.0)
         assert answer.status == 200, f"expected the page, got {answer.status}: {answer.text[:200]}"
         query = handshake(answer.text)
         self._id, self._next = query["client_id"], int(query["next_message_id"])
         ids = {"tab_id": str(uuid.uuid4()), "document_id": str(uuid.uuid4()), "old_tab_id": "null"}
         words = {key: str(value).lower() if isinstance(value, bool) else value for key, value in query.items()}
-        await self._client.connect(
-            f"{self.board.url}?{urlencode({**words, **ids})}",
-            headers={"Origin": self.origin},
-            transports=["websocket"],
-            socketio_path="_nicegui_ws/socket.io",
+        where = self.board.url.replace("http", "ws", 1) + "/_nicegui_ws/socket.io/"
+        self._socket = await connect(
+            f"{where}?{urlencode({**words, **ids, 'EIO': '4', 'transport': 'websocket'})}",
+            origin=Origin(self.origin),
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            proxy=None,
         )
-        self._acknowledging = asyncio.create_task(self._acknowledge())
+        await self._socket.recv()
+        await self._socket.send(OPEN)
+        said = await self._socket.recv()
+        assert str(said).startswith(OPEN), f"expected to be let in, got {said!r}"
+        self._tasks = [asyncio.create_task(self._read(self._socket)), asyncio.create_task(self._tell(self._socket))]
 
     async def close(self) -> None:
         """Close the page."""
-        if self._acknowledging:
-            self._acknowledging.cancel()
-        await self._client.disconnect()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._socket is not None:
+            await self._socket.close()
 
-    async def _arrived(self, _event: str, data: Any = None) -> None:
-        self.messages += 1
-        self.bytes += len(json.dumps(data, default=str))
-        if isinstance(data, dict) and isinstance(data.get("_id"), int):
-            self._next = data["_id"] + 1
+    async def _read(self, socket: ClientConnection) -> None:
+        async for message in socket:
+            text = str(message)
+            if text == PING:
+                await socket.send(PONG)
+            elif text.startswith(EVENT):
+                self.messages += 1
+                self.size += len(text)
+                found = re.findall(r'"_id":(\d+)', text[:200] + text[-200:])
+                self._next = max([self._next, *(int(number) + 1 for number in found)])
 
-    async def _acknowledge(self) -> None:
-        while True:
-            await asyncio.sleep(ACKNOWLEDGED)
-            await self._client.emit("ack", {"client_id": self._id, "next_message_id": self._next})
+    async def _tell(self, socket: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(ACKNOWLEDGED)
+                told = {"client_id": self._id, "next_message_id": self._next}
+                await socket.send(EVENT + json.dumps(["ack", told]))
 
 
 def handshake(page: str) -> dict[str, Any]:
@@ -113,7 +136,7 @@ def looking_on(board: Board, count: int, **address: Any) -> Iterator[list[Viewer
         await asyncio.gather(*(viewer.close() for viewer in viewers))
 
     try:
-        loop.run(all_open())
+        loop.run(all_open(), within=300)
         yield viewers
     finally:
         loop.run(all_closed())
