@@ -91,6 +91,25 @@ def test_a_record_of_ones_own_comes_last_under_its_legend() -> None:
     assert [one.name for one in found] == [*NAMES.values(), "my own"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"fieldConfig": [1]},
+        {"fieldConfig": {"defaults": "x"}},
+        {"fieldConfig": {"defaults": {"thresholds": {"steps": [7]}}}},
+        {"targets": "text"},
+        {"targets": [5]},
+        {"panels": [{"panels": "text"}, 7]},
+        {"targets": [{"expr": "max(job:mine:ratio{a='$nobody'})"}]},
+    ],
+)
+def test_a_panel_of_another_shape_costs_nobody_an_indicator(wrong: dict[str, Any]) -> None:
+    """Own dashboards were written by anybody: what cannot be read has no indicator, and all others have theirs."""
+    mine = deepcopy(DASHBOARD)
+    mine["panels"].insert(0, {**deepcopy(mine["panels"][2]), **wrong})
+    assert [one.name for one in indicators([{"panels": [{**mine["panels"][1], **wrong}]}, mine])] == [*NAMES.values()]
+
+
 @pytest.mark.parametrize(("value", "met"), [(0.96, True), (0.95, False), (0.94, False)])
 def test_meeting_is_strict(value: float, met: bool) -> None:
     """Exactly on the objective does not meet it, as in the exporter."""

@@ -86,7 +86,8 @@ def _house(settings: Settings, http: httpx.AsyncClient) -> House:
     chain = Chain(
         prometheus,
         Alertmanager(http, settings.alertmanager_url),
-        lambda: [each.raw for each in dashboards.all()],
+        # A file may leave its uid out; it is shown by its name then.
+        lambda: [{**each.raw, "uid": each.uid} for each in dashboards.all()],
         settings.board_scrape_seconds,
     )
     drawings = Drawings(draw.drawing, links.of)

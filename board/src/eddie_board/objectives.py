@@ -64,31 +64,36 @@ def indicators(dashboards: Iterable[Mapping[str, Any]]) -> tuple[Indicator, ...]
 
 
 def _panels(above: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for panel in above.get("panels") or ():
-        yield panel
-        yield from _panels(panel)
+    inner = above.get("panels")
+    for panel in inner if isinstance(inner, list) else ():
+        if isinstance(panel, Mapping):
+            yield panel
+            yield from _panels(panel)
 
 
 def _of(dashboard: Mapping[str, Any]) -> Iterator[Indicator]:
     for panel in _panels(dashboard):
-        for target in panel.get("targets") or ():
-            metrics = RECORDED.findall(str(target.get("expr", "")))
-            if len(set(metrics)) != 1 or (limit := _limit(drawn := _drawn(panel, target))) is None:
-                continue
-            try:
-                _, macros = macros_of(Window(start=0, end=3600), 720, 0)
-                expression = interpolate(target["expr"], variables(dashboard, {}) | macros)
-            except (KeyError, IndexError, TypeError):
-                continue  # the panel itself says what is wrong with its query
-            yield Indicator(
-                metric=metrics[0],
-                name=NAMES.get(metrics[0]) or str(target.get("legendFormat") or panel.get("title") or metrics[0]),
-                expression=expression,
-                drawn=drawn,
-                objective=limit[0],
-                good=limit[1],
-                panel=f"/d/{dashboard['uid']}?viewPanel={panel['id']}",
-            )
+        try:
+            found = [one for target in panel.get("targets") or () if (one := _indicator(dashboard, panel, target))]
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            continue  # the panel itself says what is wrong with it; others have their indicators all the same
+        yield from found
+
+
+def _indicator(dashboard: Mapping[str, Any], panel: Mapping[str, Any], target: Mapping[str, Any]) -> Indicator | None:
+    metrics = RECORDED.findall(str(target.get("expr", "")))
+    if len(set(metrics)) != 1 or (limit := _limit(drawn := _drawn(panel, target))) is None:
+        return None
+    _, macros = macros_of(Window(start=0, end=3600), 720, 0)
+    return Indicator(
+        metric=metrics[0],
+        name=NAMES.get(metrics[0]) or str(target.get("legendFormat") or panel.get("title") or metrics[0]),
+        expression=interpolate(target["expr"], variables(dashboard, {}) | macros),
+        drawn=drawn,
+        objective=limit[0],
+        good=limit[1],
+        panel=f"/d/{dashboard['uid']}?viewPanel={panel['id']}",
+    )
 
 
 def _drawn(panel: Mapping[str, Any], target: Mapping[str, Any]) -> Field:
