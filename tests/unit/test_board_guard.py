@@ -101,6 +101,7 @@ async def test_its_own_pages_websocket_is_accepted(host: str, origin: str) -> No
         ("localhost:8504", "http://localhost:8504.evil.example"),
         ("localhost:8504", "http://localhost:8504@evil.example"),
         ("localhost:8504", "null"),
+        ("localhost:8504", "http://["),
         ("localhost:8504", ""),
         ("localhost:8504", None),
         ("evil.example", "http://evil.example"),

@@ -74,6 +74,14 @@ def host_of(authority: str) -> str:
         return ""
 
 
+def netloc_of(origin: str) -> str:
+    """Answer the ``host:port`` of an Origin header, lower case; empty when there is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
 class Guard:
     """ASGI middleware around the whole board; ``hosts`` are the names it may be called by, beside loopback's."""
 
@@ -110,7 +118,7 @@ class Guard:
             )
         if scope["type"] == "websocket":
             origin = headers.get("origin", "")
-            if urlsplit(origin).netloc.lower() != host.lower():
+            if netloc_of(origin) != host.lower():
                 return 403, f"expected a websocket of this board's own page, got one of {origin[:100]!r}"
             return None
         if scope["method"] not in {"GET", "HEAD"}:
