@@ -38,8 +38,8 @@ drill: ## the shipped timings on real engines, about 17 minutes
 	@$(READY) && exec $(VENV)/python scripts/drill.py </dev/null
 lint: ## ruff, mypy, and each configuration by its own program's checker
 	@$(READY) && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && scripts/lint_configs.sh </dev/null
-bench: ## what a recorded event and a scrape cost
-	@scripts/venv.sh dev </dev/null && exec $(VENV)/python -m bench </dev/null
+bench: ## what an event, a scrape, and a board with fifty readers cost, about 10 minutes
+	@$(READY) && PYTHONPATH=scripts exec $(VENV)/python -m bench </dev/null
 dashboards: ## generate grafana/provisioning/ from grafana/dashboards/
 	@scripts/venv.sh dev </dev/null && exec $(VENV)/python grafana/dashboards/generate.py </dev/null
 rules: ## the rules' own tests, by promtool

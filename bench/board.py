@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,8 @@ HOURS = 6.0
 CROWD = 50
 PAGES = 5
 MINUTE = 60.0
-ASKED = 300
+REFRESH = 30.0
+ROUNDS = 3
 PACE = 0.03
 """Seconds between two requests to the exporter: a fleet, not a flood."""
 TIMEOUT = b'{"agent_id": "bench", "reason": "deadline"}'
@@ -41,6 +43,7 @@ def rows() -> None:
         with tempfile.TemporaryDirectory() as folder, _shipped(Path(folder)) as board:
             page(board, Path(folder) / "grafana")
             viewers(board)
+            exporter(board)
     except pytest.skip.Exception as reason:
         print(f"the board was not measured: {reason}", file=sys.stderr)
 
@@ -49,7 +52,7 @@ def rows() -> None:
 def _shipped(folder: Path) -> Iterator[Board]:
     """Run board and stack at the shipped pace, with ten agents and six hours behind them."""
     paces = {"EDDIE_BOARD_SCRAPE_SECONDS": "15"}
-    with standing(folder, hours=HOURS, factor=1, refresh=30, settings=paces) as board:
+    with standing(folder, hours=HOURS, factor=1, refresh=int(REFRESH), settings=paces) as board:
         yield board
 
 
@@ -77,34 +80,54 @@ def _page(address: str, drawn: str, grafana: grafanas.Grafana | None = None) -> 
 
 
 def viewers(board: Board) -> None:
-    """Print what one reader and fifty cost the board and Prometheus in a minute, and the exporter beside them."""
+    """Print what one reader and fifty cost the board and Prometheus in a minute."""
+    one, many = _minute(board, 1), _minute(board, CROWD)
+    row("CPU of a full refresh, 1 viewer (ms)", one.cpu)
+    row(f"CPU of a refresh of {CROWD} viewers (ms)", many.cpu, one.cpu, "1 viewer")
+    row(f"resident, {CROWD} viewers (MiB)", many.resident, one.resident, "1 viewer")
+    row(f"queries Prometheus sees a minute, {CROWD} viewers", many.asked, one.asked, "1 viewer")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What viewers cost: ``cpu`` milliseconds of the board a refresh, ``resident`` MiB, queries ``asked`` a minute."""
+
+    cpu: float
+    resident: float
+    asked: float
+
+
+def _minute(board: Board, count: int) -> Cost:
     process = psutil.Process(board.engine.pid)
-    costs: dict[int, tuple[float, float, float]] = {}
-    latencies = {0: exporter_latencies(board)}
-    for count in (1, CROWD):
-        with crowd(board, count):
-            PAUSE.wait(MINUTE / 2)
-            asked, used = board.queries_seen(), sum(process.cpu_times()[:2])
-            PAUSE.wait(MINUTE)
-            resident = process.memory_info().rss / 2**20
-            costs[count] = (board.queries_seen() - asked, sum(process.cpu_times()[:2]) - used, resident)
-            latencies[count] = exporter_latencies(board)
-    one, many = costs[1], costs[CROWD]
-    refreshes = MINUTE / 30
-    row("CPU of a full refresh, 1 viewer (ms)", one[1] / refreshes * 1000)
-    row(f"CPU of a refresh of {CROWD} viewers (ms)", many[1] / refreshes * 1000, one[1] / refreshes * 1000, "1 viewer")
-    row(f"resident, {CROWD} viewers (MiB)", many[2], one[2], "1 viewer")
-    row(f"queries Prometheus sees a minute, {CROWD} viewers", many[0], one[0], "1 viewer")
+    with crowd(board, count):
+        PAUSE.wait(REFRESH)
+        asked, used = board.queries_seen(), sum(process.cpu_times()[:2])
+        PAUSE.wait(MINUTE)
+        cpu = (sum(process.cpu_times()[:2]) - used) * REFRESH / MINUTE * 1000
+        return Cost(cpu, process.memory_info().rss / 2**20, board.queries_seen() - asked)
+
+
+def exporter(board: Board) -> None:
+    """Print the exporter's latencies with fifty readers and without, in turn, and the median of the ratios."""
+    pairs = []
+    for _ in range(ROUNDS):
+        without = latencies(board)
+        with crowd(board, CROWD):
+            PAUSE.wait(REFRESH)  # until what it costs to open fifty pages is over
+            pairs.append((latencies(board), without))
     for at, name in enumerate(("scrape", "POST")):
-        row(f"exporter's {name} p99, {CROWD} viewers (ms)", latencies[CROWD][at], latencies[0][at], "no viewer")
+        ours, peer = (statistics.median(side[at] for side in column) for column in zip(*pairs, strict=True))
+        ratio = statistics.median(many[at] / none[at] for many, none in pairs)
+        row(f"exporter's {name} p99, {CROWD} viewers (ms)", ours, peer, "no viewer", ratio=ratio)
 
 
-def exporter_latencies(board: Board) -> tuple[float, float]:
-    """Return the 99th percentile of a scrape and of a POST, in milliseconds, one request after the other."""
+def latencies(board: Board) -> tuple[float, float]:
+    """Return the 99th percentile of a scrape and of a POST in milliseconds, over the time of one refresh."""
     url = board.stack.url("exporter")
     took: tuple[list[float], list[float]] = ([], [])
     asks = ((f"{url}/metrics/prometheus", None), (f"{url}/events/timeout", TIMEOUT))
-    for _ in range(ASKED):
+    until = time.monotonic() + REFRESH
+    while time.monotonic() < until:
         for times, (address, body) in zip(took, asks, strict=True):
             began = time.perf_counter()
             answer = ask(address, body, headers={"Content-Type": "application/json"} if body else None)
