@@ -44,5 +44,5 @@ def build(dashboards: Dashboards, missing: str | None = None) -> None:
                     html.p(each.description)
         if not found:
             html.p("No dashboard can be read. EDDIE_DASHBOARDS_PATH names the folder of their *.json files.")
-        for name, fault in sorted(dashboards.faults.items()):
-            html.p(f"{name}: {fault}").classes("fault")
+        for _, fault in sorted(dashboards.faults.items()):
+            html.p(fault).classes("fault")
