@@ -54,6 +54,13 @@ _REASONS = (
     "unauthorized",
     "forbidden",
     "unavailable",
+    "overloaded",
+    "disk-full",
+    "gap",
+    "conflict",
+    "expired",
+    "id-old",
+    "id-future",
 )
 _OPERATIONS = ("record", "scrape", "summary", "containers", "tidy")
 
@@ -116,6 +123,9 @@ CATALOGUE: tuple[Metric, ...] = (
         "Tasks that were split and then finished, by outcome; success is a rescue by the fallback.",
         born=_OUTCOMES,
     ),
+    Metric(
+        "eddie_chunks_started_total", "counter", (), "Chunks that were started, told by a start or only by their end."
+    ),
     Metric("eddie_chunks_inflight", "gauge", (), "Chunks that were started and have not ended."),
     Metric("eddie_oldest_inflight_seconds", "gauge", ("stage",), "Age of the oldest task in flight, by stage."),
     Metric("eddie_tasks_lost_total", "counter", ("stage",), "Tasks whose lease ended before they finished, by stage."),
@@ -169,6 +179,16 @@ CATALOGUE: tuple[Metric, ...] = (
         (),
         "How far back an event's id is remembered; 0: ids are not remembered.",
     ),
+    Metric("eddie_ready", "gauge", (), "1 while events can be taken, else 0."),
+    Metric("eddie_store_info", "gauge", ("incarnation",), "1; which store this is: another one began at zero."),
+    Metric("eddie_store_bytes", "gauge", (), "Bytes of the store on disk, its write-ahead log included."),
+    Metric("eddie_commit_seconds", "summary", (), "Cost of making a group of requests durable.", unit=1_000_000_000),
+    Metric("eddie_queue_requests", "gauge", (), "Requests that wait to be stored."),
+    Metric("eddie_queue_bytes", "gauge", (), "Bytes of their bodies."),
+    Metric("eddie_clock_seconds", "gauge", (), "The exporter's clock, in seconds since the epoch."),
+    Metric("eddie_series_used", "gauge", (), "Samples there are, of those there is place for."),
+    Metric("eddie_series_limit", "gauge", (), "Samples there is place for."),
+    Metric("eddie_retired_series_total", "counter", (), "Series of long-silent agents that left."),
     Metric("eddie_series_overflow_total", "counter", ("family",), "Events that found no place for their label values."),
     Metric(
         "eddie_notifications_received_total",

@@ -6,7 +6,7 @@ import itertools
 import math
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -38,6 +38,24 @@ class Settings(BaseSettings):
         None, description="File of the token that may post notifications; unset asks none."
     )
     read_token_file: Path | None = Field(None, description="File of the token that may read; unset asks none.")
+
+    data_dir: Path | None = Field(
+        None, description="Directory of the exporter's store; unset keeps everything in memory only, until the end."
+    )
+    durability: Literal["power", "process"] = Field(
+        "power",
+        description="What an answer 202 survives: power = a power cut (fsync), process = a killed process (no fsync).",
+    )
+    retire_after: float = Field(
+        2_592_000, ge=60, le=3_153_600_000, description="Seconds of silence after which an agent's counters leave."
+    )
+    queue_requests: int = Field(1024, ge=1, le=100_000, description="Requests that may wait to be stored; past it 503.")
+    queue_bytes: int = Field(
+        67_108_864, ge=8_388_608, le=4_294_967_296, description="Bytes of their bodies that may wait; past it 503."
+    )
+    receipt_seconds: float = Field(60, gt=0, le=3600, description="How long a request's body may take to arrive.")
+    header_seconds: float = Field(10, gt=0, le=3600, description="How long a request's headers may take to arrive.")
+    max_connections: int = Field(4096, ge=1, le=65_536, description="Connections served at once; past it 503.")
 
     buckets: Annotated[tuple[float, ...], NoDecode] = Field(
         DEFAULT_BUCKETS, description="Upper bounds of the histograms in seconds, ascending; never change them later."
