@@ -49,7 +49,7 @@ def services(ctx: Context, programs: Mapping[str, Found], stand_in: Service | No
         "grafana": _grafana,
     }
     place = places(ctx)
-    made = [_exporter(ctx, {*programs, *(["grafana"] if stand_in else [])})]
+    made = [_exporter(ctx, place, {*programs, *(["grafana"] if stand_in else [])})]
     made += [makers[name](ctx, place, programs[name]) for name in SERVICES if name in programs]
     return [*made, *([stand_in] if stand_in else [])]
 
@@ -87,7 +87,7 @@ def exporter_host(ctx: Context) -> str:
     return f"[{bind}]" if ":" in bind and not bind.startswith("[") else bind
 
 
-def _exporter(ctx: Context, there: Collection[str]) -> Service:
+def _exporter(ctx: Context, place: Places, there: Collection[str]) -> Service:
     bind = ctx.env.get("EDDIE_BIND") or LOOPBACK
     tokens = ctx.secrets.absolute() / "exporter"
     asked = ["INGEST", "ALERTS", *([] if is_loopback(bind) else ["READ"])]
@@ -96,6 +96,7 @@ def _exporter(ctx: Context, there: Collection[str]) -> Service:
         "PYTHONDONTWRITEBYTECODE": "1",
         "EDDIE_HOST": bind.strip("[]"),
         "EDDIE_PORT": str(ctx.ports["exporter"]),
+        "EDDIE_DATA_DIR": str(place.data / "exporter"),
         "EDDIE_RUNBOOK": str(ctx.root / "docs" / "runbook.md"),
         **{f"EDDIE_{name.upper()}_URL": local(ctx, name) for name in SERVICES[1:] if name in there},
         **{f"EDDIE_{key}_TOKEN_FILE": str(tokens / f"{key.lower()}_token") for key in asked},

@@ -26,6 +26,7 @@ OTHERS = re.compile(r"^(up|ALERTS|scrape_\w+|(prometheus|alertmanager|grafana|go
 """Series that Prometheus makes itself, and those of the other programs it scrapes."""
 DECIDED = {
     "EDDIE_HOST",
+    "EDDIE_DATA_DIR",
     "EDDIE_INGEST_TOKEN_FILE",
     "EDDIE_ALERTS_TOKEN_FILE",
     "EDDIE_READ_TOKEN_FILE",
