@@ -30,19 +30,28 @@ class Problem(BaseModel):
     error: str = Field(description="a short word for programs", examples=["contract"])
     index: int | None = Field(default=None, description="place of the event in the batch, from 0")
     field: str | None = Field(default=None, description="the field to mend")
-    expected: str = Field(description="what would have been taken")
+    expected: str | int = Field(description="what would have been taken; for a `gap` the seq that comes next")
     got: str | None = Field(default=None, description="what came instead, shortened")
 
 
 @dataclass
 class RefusalError(EddieError):
-    """A request is refused: the sender mends what ``expected`` says and sends again; nothing of it was applied."""
+    """A request is refused: the sender mends what ``expected`` says and sends again; nothing of it was applied.
+
+    ``extra`` goes into the answer's body as it is and wins there: ``index`` and ``field`` of an event, or the
+    ``expected`` seq of a gap, an integer.
+    """
 
     status: int
     error: str
     expected: str
     got: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str | int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, str | int | None]:
+        """Answer what the refusal says in its body."""
+        return {"error": self.error, "expected": self.expected, "got": self.got, **self.extra}
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -55,10 +64,12 @@ _SAYS = {
     403: "The token is good, but for another door.",
     404: "Nothing is here.",
     408: "The body came too slowly.",
+    409: "The envelope is not the one that comes next: a gap, a conflict, or an epoch that is no longer remembered.",
     413: "More bytes or more events than one request may carry.",
     415: "The content encoding is neither gzip nor identity.",
     422: "The body or a parameter breaks the contract; nothing of it was applied.",
     503: "Not now: wait as long as `Retry-After` says and send the same again.",
+    507: "The disk is full: wait as long as `Retry-After` says and send the same again.",
 }
 
 
@@ -68,8 +79,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Make the answer of a refusal; a 503 always says when to come back."""
-    again = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+    """Make the answer of a refusal; a 503 and a 507 always say when to come back."""
+    again = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {503, 507} else {}
     content = Problem.model_validate(body).model_dump()
     return JSONResponse(content, status, headers={**again, **(headers or {})})
 
@@ -83,8 +94,7 @@ def word(error: EddieError) -> str:
 
 async def _refusal(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusalError)  # noqa: S101  (installed for RefusalError; the signature is Starlette's)
-    body = {"error": error.error, "expected": error.expected, "got": error.got}
-    return problem(error.status, body, error.headers)
+    return problem(error.status, error.as_dict(), error.headers)
 
 
 async def _contract(_: Request, error: Exception) -> JSONResponse:
