@@ -14,12 +14,14 @@ import sys
 import time
 from pathlib import Path
 
-from fleet.scenarios import AGENTS, SCENARIOS, SLOW_AGENT, Scenario
-from fleet.sender import RefusedError, Sender
-from fleet.simulation import Simulation
-from fleet.web import token_from
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "exporter/src"))  # the contract, where it is not installed
+
+from fleet.scenarios import AGENTS, SCENARIOS, SLOW_AGENT, Scenario  # noqa: E402 - after the path above
+from fleet.sender import RefusedError, Sender  # noqa: E402
+from fleet.simulation import Simulation  # noqa: E402
+from fleet.web import token_from  # noqa: E402
+
 TICK = 0.25  # seconds between two looks at the clock
 LINE = 5.0  # seconds between two lines
 GOODBYE = 3.0  # seconds for the last events after the stop

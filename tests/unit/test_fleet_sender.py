@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from eddie_exporter.decode import decode_ndjson
 from fleet import sender as module
 from fleet.agents import Happening
-from fleet.sender import RefusedError, Sender, event_id
-from fleet.web import UnreachableError, ask, is_loopback, token_from
+from fleet.sender import RefusedError, Sender
+from fleet.web import Answer, UnreachableError, ask, is_loopback, token_from
 from rig.sink import Sink
 
 HELLO = {"kind": "agent-hello", "agent_id": "demo-a"}
@@ -112,12 +113,59 @@ def test_a_wrong_token_or_address_ends_the_fleet_with_what_to_do(status: int) ->
             sender.flush(0.0)
 
 
-def test_ids_are_uuids_of_version_7_in_the_order_of_time() -> None:
-    """The first 48 bits are the milliseconds; the rest differs each time."""
-    now = int(time.time() * 1000)
-    assert event_id(now)[14] == "7"
-    assert event_id(now) != event_id(now)
-    assert event_id(now) < event_id(now + 1)
+def test_a_second_try_carries_the_same_ids() -> None:
+    """The answer was lost: the same bytes again, so that the exporter knows the events and counts them once."""
+    with Sink(status=503) as sink:
+        sender = Sender(sink.url, None, born=time.time())
+        sender.put(happenings(2))
+        sender.flush(0.0)
+        sink.status = 202
+        sender.flush(60.0)
+    first, second = sink.requests
+    assert first.body == second.body
+    assert all(uuid.UUID(json.loads(line)["id"]).version == 7 for line in first.body.splitlines())
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> list[list[str]]:
+    """Let the exporter answer in this order, 202 afterwards; return the ids of each request as they come."""
+    left, seen = list(answers), list[list[str]]()
+
+    def answer(_url: str, body: bytes, **_: object) -> Answer:
+        seen.append([json.loads(line)["id"] for line in body.splitlines()])
+        return left.pop(0) if left else Answer(202, "{}")
+
+    monkeypatch.setattr(module, "ask", answer)
+    return seen
+
+
+def test_one_bad_event_costs_one_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 422 names it by its index: it is taken out, and the rest is sent again with the ids it had."""
+    seen = scripted(monkeypatch, Answer(422, '{"error": "invalid", "index": 1}'))
+    sender = Sender(AWAY, None, born=0.0)
+    sender.put(happenings(3))
+    sender.flush(0.0)
+    assert seen[1] == [seen[0][0], seen[0][2]]
+    assert (sender.sent, sender.lost, sender.waiting) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("said", ["no JSON", "[]", '{"index": 7}', '{"index": -1}', '{"index": true}'])
+def test_a_refusal_that_names_no_event_of_the_batch_costs_the_batch(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative twin: nothing is taken out by guess, and the same batch is not sent for ever."""
+    seen = scripted(monkeypatch, Answer(422, said))
+    sender = Sender(AWAY, None, born=0.0)
+    sender.put(happenings(3))
+    sender.flush(0.0)
+    assert (len(seen), sender.lost, sender.waiting) == (1, 3, 0)
+
+
+def test_a_batch_that_is_too_large_goes_in_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 413 halves it until it passes; nothing is lost, and the next batch is tried whole again."""
+    seen = scripted(monkeypatch, Answer(413, "{}"), Answer(413, "{}"))
+    sender = Sender(AWAY, None, born=0.0)
+    sender.put(happenings(8))
+    sender.flush(0.0)
+    assert [len(ids) for ids in seen] == [8, 4, 2, 6]
+    assert (sender.sent, sender.lost) == (8, 0)
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])

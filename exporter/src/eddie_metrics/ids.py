@@ -11,8 +11,8 @@ _TIME_BITS, _RANDOM_BITS = 48, 80
 def uuid7(milliseconds: int | None = None) -> str:
     """Return a new UUID of version 7 (RFC 9562, section 5.7) in its 36-character form.
 
-    ``milliseconds`` is the event's time since 1970, 0…2^48−1; now, where it is not given. The exporter remembers an id
-    for 24 h by this time and refuses one that lies 2 h ahead, so make the id when the event happens, and keep it
+    ``milliseconds`` is the event's time since 1970, 0 to 2^48-1; now, where it is not given. The exporter remembers an
+    id for 24 h by this time and refuses one that lies 2 h ahead: make the id when the event happens, and keep it
     through every try. Two ids of one millisecond differ by 74 random bits. Raises ValueError for a time outside.
     """
     moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
