@@ -20,11 +20,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "exporter/src"))  # the contract, where it is not installed
 
-from fleet import moves  # noqa: E402 - after the path above
+from eddie_metrics.ids import uuid7  # noqa: E402 - after the path above
+from fleet import moves  # noqa: E402
 from fleet.web import Answer, UnreachableError, ask, token_from  # noqa: E402
 from fleet.words import WordsError, event_from  # noqa: E402
 
 PATIENCE = 16.0  # seconds: one scrape interval of 15 s and the scrape itself
+PAUSES = (0.5, 1.0, 2.0)  # seconds between tries: a restart of the exporter takes one
+AGAIN = frozenset({429, 500, 502, 503, 504, 507})  # answers that say nothing against the event itself
 EVERY = 0.5
 PAUSE = threading.Event()  # never set: its wait is a pause that Ctrl-C ends at once
 
@@ -101,10 +104,24 @@ def report(prometheus: str, before: dict[str, float | None], moment: float, pati
 
 
 def post(url: str, body: str, token_file: Path | None) -> Answer:
-    """Post the event; raises UnreachableError when nobody answers, ValueError when the token file is empty."""
+    """Post the event, again where the exporter is away or busy: by its id it counts once, whichever try arrived.
+
+    Raises UnreachableError when nobody answers the last try, ValueError when the token file is empty.
+    """
     headers = {"Content-Type": "application/json"}
     if token_file:
         headers["Authorization"] = f"Bearer {token_from(token_file)}"
+    for pause in PAUSES:
+        try:
+            answer = ask(url, body.encode(), headers=headers)
+        except UnreachableError as error:
+            why = str(error)
+        else:
+            if answer.status not in AGAIN:
+                return answer
+            why = f"{answer.status} {answer.text.strip()}"
+        print(f"{why}; the same event again in {pause:g} s", file=sys.stderr)
+        PAUSE.wait(pause)
     return ask(url, body.encode(), headers=headers)
 
 
@@ -116,6 +133,7 @@ def main(words: list[str] | None = None) -> int:
     except WordsError as error:
         print(error, file=sys.stderr)
         return 2
+    event.setdefault("id", uuid7())
     token_file = options.token_file if options.token_file.is_file() else None
     url, body = f"{options.url.rstrip('/')}/events/{options.kind}", json.dumps(event)
     prometheus = options.prometheus.rstrip("/")
@@ -125,6 +143,7 @@ def main(words: list[str] | None = None) -> int:
     except UnreachableError as error:
         print(f"{error}; the event is sent all the same", file=sys.stderr)
     print(curl(url, body, token_file))
+    print("(typed again it is the same event, by its id, and counts once; without the id it counts each time)")
     try:
         answer = post(url, body, token_file)
     except (UnreachableError, ValueError) as error:

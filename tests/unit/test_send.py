@@ -8,6 +8,7 @@ import threading
 import time
 import typing
 import urllib.parse
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +20,7 @@ import send
 from eddie_exporter.decode import decode_one
 from eddie_metrics.events import KINDS
 from fleet import moves
+from fleet.web import Answer, UnreachableError, ask
 from fleet.words import WordsError, event_from
 from rig.sink import Sink
 
@@ -149,7 +151,9 @@ def test_it_shows_the_curl_line_the_answer_and_before_and_after(
     assert '202 {"accepted": 1, "duplicates": 0}' in out
     assert 'timeout_events_total{job="eddie-metrics",agent_id="a1",reason="dead line"}: 1 → 2' in out
     assert sink.requests[0].headers["authorization"] == "Bearer topsecret"
-    assert json.loads(sink.requests[0].body) == {"agent_id": "a1", "reason": "dead line"}
+    sent = json.loads(sink.requests[0].body)
+    assert uuid.UUID(sent.pop("id")).version == 7
+    assert sent == {"agent_id": "a1", "reason": "dead line"}
 
 
 def test_the_line_reads_the_token_out_of_a_file_with_producers(tmp_path: Path) -> None:
@@ -170,8 +174,51 @@ def test_a_refused_event_is_an_error_with_the_answer(
     assert '422 {"field": "reason"}' in capsys.readouterr().out
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tries follow each other at once."""
+    monkeypatch.setattr(send, "PAUSES", (0.0, 0.0, 0.0))
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_busy_exporter_gets_the_same_event_again(
+    prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A 503, then nobody, then 202: three tries with one id, so it counts once whichever of them arrived."""
+    answers: list[Answer | UnreachableError] = [
+        Answer(503, "overloaded"), UnreachableError("no answer"), Answer(202, '{"accepted": 0, "duplicates": 1}')
+    ]  # fmt: skip
+    bodies: list[bytes] = []
+    real = ask
+
+    def scripted(url: str, body: bytes | None = None, **more: Any) -> Answer:
+        if body is None:
+            return real(url, **more)
+        bodies.append(body)
+        said = answers.pop(0)
+        if isinstance(said, UnreachableError):
+            raise said
+        return said
+
+    monkeypatch.setattr(send, "ask", scripted)
+    assert send.main(["timeout", "agent_id=a", "reason=b", "--url", AWAY, "--prometheus", prometheus.url]) == 0
+    assert len(bodies) == 3
+    assert len(set(bodies)) == 1
+    assert "duplicates" in capsys.readouterr().out
+
+
+def test_an_id_of_ones_own_is_kept(prometheus: Prometheus) -> None:
+    """Whoever names an id sends that one."""
+    mine = "01890a5d-ac96-774b-bcce-b302099a8057"
+    with Sink(status=202, text="{}") as sink:
+        words = ["timeout", "agent_id=a", "reason=b", f"id={mine}", "--url", sink.url, "--prometheus", prometheus.url]
+        assert send.main(words) == 0
+    assert json.loads(sink.requests[0].body)["id"] == mine
+
+
+@pytest.mark.usefixtures("hasty")
 def test_without_an_exporter_it_says_what_to_do(prometheus: Prometheus, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody answers: exit 1 and the command that helps."""
+    """Nobody answers any try: exit 1 and the command that helps."""
     code = send.main(["timeout", "agent_id=a", "reason=b", "--url", AWAY, "--prometheus", prometheus.url])
     assert code == 1
     assert "make up" in capsys.readouterr().err
