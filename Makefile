@@ -1,6 +1,6 @@
 # Every target is one line of text; what it does lies in the script it calls. No target but purge reads standard input.
 .DEFAULT_GOAL := help
-.PHONY: help up board down status logs demo send notify-test setup-grafana test drill lint bench dashboards rules clean purge ci-machine
+.PHONY: help up board down status logs start-fresh demo send notify-test setup-grafana test drill lint bench dashboards rules clean purge ci-machine
 SHELL := /bin/sh
 PYTHON ?= python3
 STACK := $(PYTHON) scripts/stack
@@ -24,6 +24,8 @@ status: ## what runs, where, and whether anybody is told
 	@exec $(STACK) status </dev/null
 logs: ## the logs, followed on a terminal (SERVICE=prometheus)
 	@exec $(STACK) logs $(SERVICE) </dev/null
+start-fresh: ## a new, empty store for the exporter; the old one is moved aside, nothing is deleted
+	@exec $(STACK) start-fresh </dev/null
 demo: ## a throw-away stack with a living fleet until Ctrl-C (SCENARIO=storm|failing|deep|calm, INTO=up)
 	@exec $(STACK) demo --scenario $(or $(SCENARIO),storm) --into "$(INTO)" </dev/null
 send: ## post one event, show it in Prometheus (KIND=timeout ARGS='agent_id=a1 reason=deadline')

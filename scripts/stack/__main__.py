@@ -1,4 +1,4 @@
-"""The command line of the stack: `python3 scripts/stack up|board|down|status|logs|purge|demo|run`; `make` calls it."""
+"""The command line of the stack: `python3 scripts/stack up|board|down|status|…`; `make` calls it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -14,7 +15,7 @@ if sys.path[:1] == [str(HERE)] or sys.path[:1] == [os.path.relpath(HERE)]:
     # Run as a folder, Python puts the folder itself first; its modules are meant to be found as stack.<name> only.
     sys.path[0] = str(HERE.parent)
 
-from stack import compose, demo, modes, native, purge, secretfiles, settings, table  # noqa: E402
+from stack import compose, demo, modes, native, purge, secretfiles, settings, store, table  # noqa: E402
 from stack.model import Context, ServiceRow, StackError, Way  # noqa: E402
 
 ROOT = HERE.parent.parent
@@ -64,12 +65,13 @@ def up(ctx: Context, *, board: bool = False) -> int:
     if board:
         way.board(ctx)
     rows = way.status(ctx)
-    _show(ctx, rows, f"mode: {choice.mode} ({choice.why})")
+    _show(ctx, choice.mode, rows, f" ({choice.why})")
     return 0 if all(row.state in table.GOOD for row in rows) else 1
 
 
-def _show(ctx: Context, rows: list[ServiceRow], *lines: str) -> None:
-    for line in [*table.table(rows), *lines, *table.closing(ctx, rows)]:
+def _show(ctx: Context, mode: str, rows: list[ServiceRow], why: str = "") -> None:
+    wrong = table.complaints(rows, partial(WAYS[mode].last_words, ctx))
+    for line in [*table.table(rows), f"mode: {mode}{why}", store.line(ctx, mode), *wrong, *table.closing(ctx, rows)]:
         ctx.say(line)
 
 
@@ -91,7 +93,7 @@ def status(ctx: Context) -> int:
     if mode is None or all(row.state in {"stopped", "left out"} for row in rows):
         ctx.say("no stack runs; start it with: make up")
         return 0
-    _show(ctx, rows, f"mode: {mode}")
+    _show(ctx, mode, rows)
     return 0 if all(row.state in table.GOOD for row in rows) else 1
 
 
@@ -133,6 +135,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     commands.add_parser("down", help="stop it, keep its data")
     commands.add_parser("status", help="say what runs")
     commands.add_parser("logs", help="show logs").add_argument("names", nargs="*", metavar="service")
+    commands.add_parser("start-fresh", help="give the exporter a new store, move the old one aside")
     commands.add_parser("purge", help="remove everything").add_argument("--yes", action="store_true")
     show = commands.add_parser("demo", help="a throw-away stack with a living fleet")
     show.add_argument("--scenario", default="storm")
@@ -151,6 +154,7 @@ def main(words: list[str]) -> int:
         "down": down,
         "status": status,
         "logs": lambda ctx: logs(ctx, options.names),
+        "start-fresh": store.start_fresh,
         "purge": lambda ctx: remove(ctx, yes=options.yes),
         "demo": lambda ctx: demo.demo(ctx, WAYS, options.scenario, up=up, into_up=options.into == "up"),
         "run": lambda ctx: run(ctx, options.words),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from stack.images import SOURCES, Images
 from stack.model import Context, ServiceRow, StackError
 from stack.ports import check
 from stack.settings import PORT_KEYS, is_loopback
+from stack.table import complaints
 
 _LABELS = {"exporter": "EDDIE_SOURCES", "board": "EDDIE_BOARD_SOURCES"}
 """How compose.yaml is told what an image of ours is built from."""
@@ -136,7 +138,8 @@ def _start(ctx: Context, pictures: Images, extra: Mapping[str, str], *words: str
     try:
         starter.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", READY_WITHIN, *words)
     except StackError as error:
-        raise StackError(f"{error}\n{_complaints(ctx)}\nlook on with: make logs - or give up with: make down") from None
+        said = "\n".join(complaints(status(ctx), partial(last_words, ctx)))
+        raise StackError(f"{error}\n{said}\nlook on with: make logs - or give up with: make down") from None
     if pictures.renewed:
         starter.remove_superseded(SOURCES)
 
@@ -159,16 +162,6 @@ def _without_grafana(ctx: Context) -> dict[str, str]:
     # Never anew: a running Prometheus has this very folder mounted.
     shutil.copytree(ctx.root / "prometheus" / "targets", target, ignore=lambda *_: ["grafana.json"], dirs_exist_ok=True)
     return {"EDDIE_TARGETS": str(target.absolute()), "EDDIE_GRAFANA_URL": ""}
-
-
-def _complaints(ctx: Context) -> str:
-    """Answer who is not ready, with the last lines of each one's log."""
-    lines: list[str] = []
-    for row in status(ctx):
-        if row.state not in {"ready", "left out"}:
-            lines.append(f"{row.name} is {row.state}; its last words:")
-            lines += [f"  {line}" for line in engine(ctx).last_words(row.name)]
-    return "\n".join(lines)
 
 
 def down(ctx: Context) -> None:
@@ -201,6 +194,11 @@ def logs(ctx: Context, names: list[str]) -> None:
             ["docker", "compose", *plain, "logs", "--tail", "50", *follow, *names],
             cwd=ctx.root, env=environment(ctx), stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
+
+
+def last_words(ctx: Context, name: str) -> list[str]:
+    """Answer the last lines a service has logged."""
+    return engine(ctx).last_words(name)
 
 
 def holds_data(ctx: Context) -> bool:

@@ -73,5 +73,8 @@ class Way(Protocol):
     def logs(self, ctx: Context, names: list[str]) -> None:
         """Show logs of the named services, of all when none is named."""
 
+    def last_words(self, ctx: Context, name: str) -> list[str]:
+        """Answer the last lines a service has logged, each once: what restarts says the same again and again."""
+
     def holds_data(self, ctx: Context) -> bool:
         """Say whether something was stored that `down` kept."""

@@ -10,7 +10,7 @@ import time
 from stack import native_board, native_environment, native_files, native_ready, native_services, ports, tools
 from stack.model import Context, ServiceRow, StackError
 from stack.native_places import SERVICES, Places, places
-from stack.native_processes import configured, pid_of, running, start, stop
+from stack.native_processes import configured, pid_of, running, start, starts, stop
 from stack.native_user import become_caller, refuse_others
 
 LOGGED = (*SERVICES, "supervisor")
@@ -74,7 +74,9 @@ def status(ctx: Context) -> list[ServiceRow]:
             continue
         service = native_services.read(place, name)
         state = _state(place, service, kept=kept)
-        rows.append(ServiceRow(name, service.address, state, service.version, service.note))
+        often = f"started {starts(place, name)} times" if state in {"starting", "unready"} else ""
+        note = "; ".join(filter(None, [service.note, often]))
+        rows.append(ServiceRow(name, service.address, state, service.version, note))
     return rows
 
 
@@ -92,6 +94,11 @@ def logs(ctx: Context, names: list[str]) -> None:
     follow = ["-F"] if sys.stdout.isatty() else []
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(["tail", "-n", "50", *follow, *files], check=False)
+
+
+def last_words(ctx: Context, name: str) -> list[str]:
+    """Return the last lines a service has logged, each once."""
+    return list(dict.fromkeys(native_ready.last_lines(places(ctx).log(name), 10)))
 
 
 def holds_data(ctx: Context) -> bool:

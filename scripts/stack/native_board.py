@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import time
 from urllib.parse import urlsplit
 
-from stack import native_files, native_processes, native_ready, native_services, ports
+from stack import native_control, native_files, native_processes, native_ready, native_services, ports
 from stack.model import Context, ServiceRow, StackError
 from stack.native_environment import make
 from stack.native_places import Places, places
@@ -103,26 +100,4 @@ def absent(name: str, known: list[str]) -> list[ServiceRow]:
 
 def _reload(ctx: Context, place: Places) -> None:
     """Make the supervisor read its list of services again; what runs is left alone. Raises StackError."""
-    control = (place.native / "sockets").read_text().strip()
-    command = [
-        str(native_processes.python(ctx)),
-        "-P",
-        "-m",
-        "circus.circusctl",
-        "--endpoint",
-        f"ipc://{control}/control.sock",
-    ]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    deadline = time.monotonic() + 10
-    while True:
-        done = subprocess.run(
-            [*command, "reloadconfig", "--waiting"], env=environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        said = (done.stdout + done.stderr).strip()
-        if done.returncode == 0 and said == "ok":
-            return
-        # It refuses while it is busy starting something.
-        if time.monotonic() >= deadline:
-            raise StackError(f"expected the supervisor to take its new list of services, it said: {said}; make down up")
-        time.sleep(0.2)
+    native_control.ask(ctx, place, "reloadconfig")

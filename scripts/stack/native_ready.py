@@ -76,14 +76,18 @@ def scrape_error(address: str) -> str:
     )
 
 
-def tail(log: Path, lines: int = TAIL) -> str:
-    """Return the last lines of a log, indented, for a message."""
+def last_lines(log: Path, lines: int = TAIL) -> list[str]:
+    """Return the last lines of a log; none where there is no log."""
     if not log.is_file():
-        return "    (no log)"
+        return []
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 20_000))
-        said = file.read().decode("utf-8", "replace").splitlines()[-lines:]
-    return "\n".join(f"    {line}" for line in said) or "    (nothing)"
+        return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+
+
+def tail(log: Path) -> str:
+    """Return the end of a log, indented, for a message."""
+    return "\n".join(f"    {line}" for line in last_lines(log)) or "    (nothing)"
 
 
 def _data(address: str) -> dict[str, Any]:

@@ -19,6 +19,13 @@ FOLDERS = {
     ".tools": "downloaded programs",
     ".venv": "the virtual environment",
 }
+VOLUMES = {
+    "exporter-data": "every total, and which events were counted",
+    "prometheus-data": "every series that Prometheus keeps",
+    "alertmanager-data": "silences",
+    "grafana-data": "what people made in Grafana",
+}
+"""What goes with each volume of compose.yaml."""
 KEPT = {".env": "your settings", "local": "your additions", "compose.override.yaml": "your changes"}
 
 
@@ -82,8 +89,7 @@ def _docker_items(ctx: Context) -> list[Item]:
         return []
     sizes = engine.sizes() if volumes else {}
     gone = partial(_volume_stays, engine, ctx.project)
-    data = "data of the stack in containers"
-    found = [Item(f"volume {name}", sizes.get(name, "?"), data, partial(gone, name)) for name in volumes]
+    found = [Item(f"volume {name}", sizes.get(name, "?"), _lost(name), partial(gone, name)) for name in volumes]
     try:
         names = compose.images(ctx).all_names()
     except StackError as error:
@@ -95,6 +101,11 @@ def _docker_items(ctx: Context) -> list[Item]:
         if size is not None:
             found.append(Item(f"image {name}", size, "the stack runs it", partial(engine.remove_image, name)))
     return found
+
+
+def _lost(volume: str) -> str:
+    """Say what a volume holds."""
+    return next((what for name, what in VOLUMES.items() if volume.endswith(f"_{name}")), "data of the stack")
 
 
 def _volume_stays(engine: Engine, project: str, name: str) -> str | None:

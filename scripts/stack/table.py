@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stack.model import Context, ServiceRow
@@ -23,6 +23,16 @@ def table(rows: Sequence[ServiceRow]) -> list[str]:
     padded = ("  ".join([*(word.ljust(width) for word, width in zip(line, widths, strict=False)), line[-1]])
               for line in lines)  # fmt: skip
     return [line.rstrip() for line in padded]
+
+
+def complaints(rows: Sequence[ServiceRow], last_words: Callable[[str], Sequence[str]]) -> list[str]:
+    """Answer who is not as it should be, with the last lines of each one's log: why is in there, and the way out."""
+    lines: list[str] = []
+    for row in rows:
+        if row.state not in GOOD:
+            lines.append(f"{row.name} is {row.state}; its last words:")
+            lines += [f"  {line}" for line in last_words(row.name)] or ["  (none)"]
+    return lines
 
 
 def made_secrets(made: Sequence[Path], root: Path) -> list[str]:

@@ -38,6 +38,10 @@ class Way:
     def logs(self, ctx: Context, names: list[str]) -> None:
         """Show nothing."""
 
+    def last_words(self, ctx: Context, name: str) -> list[str]:  # noqa: ARG002
+        """Answer a line that names who spoke."""
+        return [f"{name} spoke"]
+
     def holds_data(self, ctx: Context) -> bool:  # noqa: ARG002
         """Hold nothing."""
         return False

@@ -77,3 +77,24 @@ def test_grafanas_password_has_a_place_only_with_grafana() -> None:
         assert table.closing(stack(port), [ServiceRow("grafana", "", "left out")]) == []
         lines = table.closing(stack(port), [ServiceRow("grafana", "", "ready")])
     assert lines == ["Grafana: user admin, password in /c/secrets/grafana/admin_password"]
+
+
+def test_who_is_not_well_is_shown_with_its_last_words() -> None:
+    """A service that starts again and again is no silent loop: why it ends stands below the table."""
+    rows = [ServiceRow("exporter", "", "unready"), ServiceRow("prometheus", "", "starting")]
+    said = table.complaints(
+        rows, {"exporter": ["the store is corrupt", "make start-fresh"], "prometheus": []}.__getitem__
+    )
+    assert said == [
+        "exporter is unready; its last words:",
+        "  the store is corrupt",
+        "  make start-fresh",
+        "prometheus is starting; its last words:",
+        "  (none)",
+    ]
+
+
+def test_who_is_well_is_not_asked_for_words() -> None:
+    """Negative twin: nothing is read, and nothing said, of a service that is ready or left out."""
+    rows = [ServiceRow("exporter", "", "ready"), ServiceRow("grafana", "", "left out")]
+    assert table.complaints(rows, dict[str, list[str]]().__getitem__) == []
