@@ -17,7 +17,7 @@ from stack.images import SOURCES, Images
 from stack.model import Context, ServiceRow, StackError
 from stack.ports import check
 from stack.settings import PORT_KEYS, is_loopback
-from stack.table import complaints
+from stack.table import complaints, plain
 
 _LABELS = {"exporter": "EDDIE_SOURCES", "board": "EDDIE_BOARD_SOURCES"}
 """How compose.yaml is told what an image of ours is built from."""
@@ -198,7 +198,7 @@ def logs(ctx: Context, names: list[str]) -> None:
 
 def last_words(ctx: Context, name: str) -> list[str]:
     """Answer the last lines a service has logged."""
-    return engine(ctx).last_words(name)
+    return plain(engine(ctx).last_words(name))[-5:]
 
 
 def holds_data(ctx: Context) -> bool:

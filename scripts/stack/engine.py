@@ -110,9 +110,9 @@ class Engine:
         return set(filter(None, done.stdout.splitlines())) if done.returncode == 0 else set()
 
     def last_words(self, service: str) -> list[str]:
-        """Answer the last lines a service has logged, each once: what restarts says the same again and again."""
+        """Answer the last lines a service has logged."""
         done = self._ask("compose", "--ansi", "never", "logs", "--no-log-prefix", "--tail", "10", service)
-        return list(dict.fromkeys(done.stdout.strip().splitlines()))[-5:]
+        return done.stdout.strip().splitlines()
 
     def volumes(self, project: str) -> list[str] | None:
         """Answer the project's volumes, None when no engine answers."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from stack import native_board, native_environment, native_files, native_ready, native_services, ports, tools
+from stack import native_board, native_environment, native_files, native_ready, native_services, ports, table, tools
 from stack.model import Context, ServiceRow, StackError
 from stack.native_places import SERVICES, Places, places
 from stack.native_processes import configured, pid_of, running, start, starts, stop
@@ -98,7 +98,7 @@ def logs(ctx: Context, names: list[str]) -> None:
 
 def last_words(ctx: Context, name: str) -> list[str]:
     """Return the last lines a service has logged, each once."""
-    return list(dict.fromkeys(native_ready.last_lines(places(ctx).log(name), 10)))
+    return table.plain(native_ready.last_lines(places(ctx).log(name), 10))[-5:]
 
 
 def holds_data(ctx: Context) -> bool:

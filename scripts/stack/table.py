@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stack.model import Context, ServiceRow
@@ -13,6 +14,8 @@ GOOD = ("ready", "left out")
 """States that are as they should be."""
 NOBODY = "nobody-is-told"
 """Alertmanager's receiver of this name exists exactly when no person's receiver does."""
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+"""Compose clears lines of a terminal, also where there is none."""
 _HEADS = ("service", "state", "version", "address", "note")
 
 
@@ -33,6 +36,24 @@ def complaints(rows: Sequence[ServiceRow], last_words: Callable[[str], Sequence[
             lines.append(f"{row.name} is {row.state}; its last words:")
             lines += [f"  {line}" for line in last_words(row.name)] or ["  (none)"]
     return lines
+
+
+def plain(lines: Iterable[str]) -> list[str]:
+    """Write log lines for a person, each once, where it was said last: what restarts says the same again and again."""
+    said = [_plain(_ESCAPE.sub("", line).rstrip()) for line in lines]
+    return list(dict.fromkeys(filter(None, reversed(said))))[::-1]
+
+
+def _plain(line: str) -> str:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(said, dict) or "event" not in said:
+        return line
+    rest = {key: value for key, value in said.items() if key not in {"event", "level", "logger", "timestamp"}}
+    told = ", ".join(f"{key}={value}" for key, value in rest.items())
+    return f"{said.get('level', 'info')}: {said['event']}" + (f" ({told})" if told else "")
 
 
 def made_secrets(made: Sequence[Path], root: Path) -> list[str]:

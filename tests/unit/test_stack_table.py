@@ -98,3 +98,15 @@ def test_who_is_well_is_not_asked_for_words() -> None:
     """Negative twin: nothing is read, and nothing said, of a service that is ready or left out."""
     rows = [ServiceRow("exporter", "", "ready"), ServiceRow("grafana", "", "left out")]
     assert table.complaints(rows, dict[str, list[str]]().__getitem__) == []
+
+
+def test_log_lines_are_written_for_a_person() -> None:
+    """The same words at another moment are said once, without what only machines read; other programs' lines stay."""
+    wrong = '\x1b[2K{{"mistakes": ["EDDIE_X: no"], "event": "settings wrong", "level": "error", "timestamp": "{}"}}'
+    said = table.plain([wrong.format(1), "ts=1 level=error msg=x", wrong.format(2), "", '{"no": "event"}', "[1]"])
+    assert said == [
+        "ts=1 level=error msg=x",
+        "error: settings wrong (mistakes=['EDDIE_X: no'])",
+        '{"no": "event"}',
+        "[1]",
+    ]
