@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import copy
 import difflib
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -25,7 +27,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 FILES = Path(__file__).resolve().parent.parent / "grafana" / "provisioning"
 DONE, USAGE, DRIFT, DENIED, TAKEN, REFUSED, UNVERIFIED = 0, 2, 3, 4, 5, 6, 7
@@ -103,6 +105,8 @@ class Api:
     headers: dict[str, str] = field(default_factory=dict)
     timeout: float = 10.0
     tls: ssl.SSLContext | None = None
+    last: ClassVar[str] = ""
+    """What was asked last, of whomever: an answer that nobody can read is said with it."""
 
     def ask(self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
         """Return the JSON of an answer, None of an empty one. A POST that may have been done is not sent again."""
@@ -128,12 +132,15 @@ class Api:
         if is_loopback(self.url):
             handlers.append(urllib.request.ProxyHandler({}))
         where = f"{self.name} at {self.url}"
+        Api.last = f"{where} to {method} {path}"
         try:
             with urllib.request.build_opener(*handlers).open(request, timeout=self.timeout) as answer:
                 status, text, kind, after = answer.status, answer.read(), answer.headers.get_content_type(), ""
         except urllib.error.HTTPError as error:
-            status, text, kind = error.code, error.read(), error.headers.get_content_type()
+            status, text, kind = error.code, b"", error.headers.get_content_type()
             after = error.headers.get("Retry-After") or ""
+            with error, contextlib.suppress(OSError, http.client.HTTPException):  # half a body: the status says enough
+                text = error.read()
         except (ssl.SSLError, urllib.error.URLError) as error:
             raise network_fault(where, getattr(error, "reason", error)) from None
         except (OSError, ValueError, EOFError) as error:  # a reset, a time-out, half an answer
@@ -841,10 +848,13 @@ def rule_mark(rule: Json) -> str:
 
 
 def normal(url: str) -> str:
-    """Give an address one form: no trailing slash, no usual port, host in lower case."""
-    parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    port = "" if parts.port in {None, usual} else f":{parts.port}"
+    """Give an address one form: no trailing slash, no usual port, host in lower case; what is none stays as it is."""
+    try:
+        parts = urllib.parse.urlsplit(url if "//" in url else f"http://{url}")
+        usual = {"http": 80, "https": 443}.get(parts.scheme)
+        port = "" if parts.port in {None, usual} else f":{parts.port}"
+    except ValueError:  # somebody's own, such as http://prometheus:${PORT}
+        return url
     return f"{parts.scheme}://{(parts.hostname or '').lower()}{port}{parts.path.rstrip('/')}"
 
 
@@ -1150,21 +1160,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def credentials(options: argparse.Namespace) -> dict[str, str]:
-    """Return the header that says who we are. Raises SetupError when nothing or too much was given."""
+    """Return the header that says who we are. Raises SetupError when nothing, half of it or too much was given."""
+    if bool(options.user) != bool(options.password_file) or (options.user and options.api_key):
+        raise SetupError("expected --token-file or --api-key alone, or --user and --password-file together", USAGE)
     if options.api_key:
         print(
             "warning: a token on the command line is seen by every user of this machine; use --token-file",
             file=sys.stderr,
         )
-        return {"Authorization": f"Bearer {options.api_key}"}
-    if options.user and options.password_file:
+        return {"Authorization": bearer(options.api_key, "--api-key")}
+    if options.user:
         pair = f"{options.user}:{secret(options.password_file)}"
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     if options.token_file:
-        return {"Authorization": f"Bearer {secret(options.token_file)}"}
+        return {"Authorization": bearer(secret(options.token_file), options.token_file)}
     raise SetupError(
         "expected --token-file, --api-key, or --user with --password-file; a service account's token is best", USAGE
     )
+
+
+def bearer(token: str, where: str) -> str:
+    """Give a token as a header; one that no header can hold is refused here, for http.client would print it."""
+    if not (token.isascii() and token.isprintable()):
+        raise SetupError(f"expected a token of printable ASCII in {where}, got other characters (a line end?)", USAGE)
+    return f"Bearer {token}"
 
 
 def secret(name: str) -> str:
@@ -1180,8 +1199,14 @@ def secret(name: str) -> str:
 
 def address(text: str | None, option: str) -> str:
     """Check an address and take its trailing slash off."""
-    parts = urllib.parse.urlsplit(text or "")
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urllib.parse.urlsplit(text or "")
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        parts, fine = urllib.parse.SplitResult("", "", "", "", ""), False
+    if parts.username is not None:
+        raise SetupError(f"{option}: expected an address without a password in it", USAGE)
+    if not fine or parts.query or parts.fragment or re.search(r"\s", text or ""):
         raise SetupError(f"{option}: expected an address such as http://127.0.0.1:3000, got {text!r}", USAGE)
     return str(text).rstrip("/")
 
@@ -1242,8 +1267,8 @@ def double_paging(setup: Setup) -> tuple[list[str], str]:
     rules = [rule for group in setup.wanted.groups for rule in group["rules"] if rule["title"] != DOWN]
     copies = {rule["title"]: setup.wanted.rule(rule, setup.source, "", None) for rule in rules}
     try:
-        loaded = ask_prometheus(setup, "/api/v1/rules?type=alert")["groups"]
-        config = ask_prometheus(setup, "/api/v1/status/config")["yaml"]
+        loaded = ask_prometheus(setup, "/api/v1/rules?type=alert", "groups")
+        config = ask_prometheus(setup, "/api/v1/status/config", "yaml")
     except SetupError as error:
         if setup.options.dry_run and setup.api.find(f"/api/datasources/uid/{setup.source}") is None:
             setup.say("warning", "Prometheus", f"{error}; whether its alerts are the same is seen at setup")
@@ -1278,17 +1303,24 @@ def as_sent(config: str, labels: dict[str, str]) -> dict[str, str]:
     return sent
 
 
-def ask_prometheus(setup: Setup, path: str) -> Json:
+def ask_prometheus(setup: Setup, path: str, key: str) -> Any:
     """Ask Prometheus itself, or through Grafana where its address is known only there."""
     try:
-        answer = setup.beside("Prometheus", setup.options.prometheus_url).ask("GET", path)
+        return data_of(setup.beside("Prometheus", setup.options.prometheus_url), path, key)
     except SetupError as error:
         try:
-            answer = setup.api.ask("GET", f"/api/datasources/proxy/uid/{setup.source}{path}")
+            return data_of(setup.api, f"/api/datasources/proxy/uid/{setup.source}{path}", key)
         except SetupError:
             raise SetupError(f"{error}; it has to say which alerts it has, or say --no-alerts", REFUSED) from None
-    data: Json = answer["data"]
-    return data
+
+
+def data_of(api: Api, path: str, key: str) -> Any:
+    """Return ``key`` of the data in an answer of Prometheus's API. Raises SetupError for any other answer."""
+    answer = api.ask("GET", path)
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, dict) or key not in data:
+        raise SetupError(f"{api.name} at {api.url} does not answer GET {path} as Prometheus does", REFUSED)
+    return data[key]
 
 
 def run(options: argparse.Namespace, say: Report) -> int:
@@ -1316,12 +1348,23 @@ def run(options: argparse.Namespace, say: Report) -> int:
     return install(setup)
 
 
+def strange(error: Exception) -> SetupError:
+    """Say an answer that could not be read: JSON, and not what the versions give that this was run against."""
+    words = f"the answer of {Api.last} is not as Grafana {', '.join(RUN_WITH)} gives it"
+    return SetupError(
+        f"{words} ({type(error).__name__}: {plain(error)}); is another program, or version, there?", REFUSED
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     options = parser().parse_args(arguments)
     say = Report(options.json)
     try:
-        return say.end(run(options, say))
+        try:
+            return say.end(run(options, say))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise strange(error) from None
     except SetupError as error:
         done = [line for line in say.lines if line["action"] in {"created", "updated", "removed"}]
         say("STOPPED", "setup", str(error))

@@ -25,6 +25,15 @@ def reset(request: Handler) -> None:
     request.connection.close()
 
 
+def half_an_error(request: Handler) -> None:
+    """Say that it went wrong, and break off before saying how."""
+    request.send_response(500)
+    request.send_header("Content-Length", "100")
+    request.end_headers()
+    request.wfile.write(b"oops")
+    request.close_connection = True
+
+
 def silence(request: Handler) -> None:
     """Answer nothing until the other side has given up."""
     request.connection.settimeout(5)
@@ -45,6 +54,7 @@ FAULTS: dict[str, tuple[Fault, int, str]] = {
     "reset": (reset, script.REFUSED, "Grafana"),
     "HTML": (lambda request: request.answer(200, "<h1>Welcome</h1>", "text/html"), script.REFUSED, "instead of JSON"),
     "login page": (lambda request: request.answer(302, "", Location="/login"), script.REFUSED, "login page"),
+    "half an error": (half_an_error, script.REFUSED, "500"),
     "half an answer": (lambda request: request.answer(200, '{"half'), script.REFUSED, "broken JSON"),
 }
 
@@ -157,6 +167,12 @@ def test_a_passing_fault_is_survived(name: str, grafana: tuple[str, State], tmp_
     [
         (["--environment", "a b"], "--environment"),
         (["--prometheus-url", "prometheus:9090"], "--prometheus-url"),
+        (["--prometheus-url", "http://prometheus:port"], "--prometheus-url"),
+        (["--prometheus-url", "http://prometheus:99999"], "--prometheus-url"),
+        (["--grafana-url", "http://[::1"], "--grafana-url"),
+        (["--grafana-url", "http://127.0.0.1/?orgId=1"], "--grafana-url"),
+        (["--alertmanager-url", "http://me:secret@alertmanager"], "without a password"),
+        (["--user", "admin"], "--password-file together"),
         (["--token-file", "/nowhere"], "/nowhere"),
         (["--ca-file", "/nowhere"], "--ca-file"),
     ],
@@ -169,6 +185,60 @@ def test_usage_is_said(
     assert run(url, tmp_path, *more) == script.USAGE
     assert words in capsys.readouterr().out
     assert state.calls == []
+
+
+def test_a_token_no_header_can_hold_is_not_printed(
+    grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A token with a line end of another system is a usage error, at once, and stays secret."""
+    url, state = grafana
+    given = ["--grafana-url", url, "--prometheus-url", url, "--api-key", "glsa_secret\r"]
+    assert script.main(given) == script.USAGE
+    said = "".join(capsys.readouterr())
+    assert "--api-key" in said
+    assert "glsa_secret" not in said
+    assert state.calls == []
+
+
+def test_an_answer_nobody_can_read_is_said(
+    grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever answer is JSON of another shape: one line that names the call, no traceback; the next run completes."""
+    url, state = grafana
+    codes = {}
+    for call, number in calls_of_a_setup(tmp_path).items():
+        state.__dict__.update(State().__dict__)
+        state.fault, state.fail_at = (lambda request: request.answer(200, {"strange": ["yes"]})), number
+        state.fail_times = 1
+        capsys.readouterr()
+        codes[call] = run(url, tmp_path)
+        said = capsys.readouterr().out
+        assert codes[call] != script.USAGE, f"{call}: {said}"
+        state.fault = None
+        assert run(url, tmp_path) == script.DONE, f"after call {number} {call}: {capsys.readouterr().out}"
+    refused = [path for (_, path), code in codes.items() if code == script.REFUSED]
+    assert {"/api/datasources", "/api/v1/provisioning/alert-rules"} < set(refused)
+
+
+@pytest.mark.parametrize("body", [[], None, {"status": "success"}, {"data": {}}])
+def test_a_prometheus_that_answers_strangely_is_said(
+    body: object, grafana: tuple[str, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What stands at --prometheus-url speaks JSON and is no Prometheus: the words say so, and a way out."""
+    url, _ = grafana
+    with serving() as (other, strange):
+        strange.fault, strange.fail_at = (lambda request: request.answer(200, body)), 0
+        assert run(url, tmp_path, "--prometheus-url", other) == script.REFUSED
+    assert "as Prometheus does; it has to say which alerts it has, or say --no-alerts" in capsys.readouterr().out
+
+
+def test_an_address_of_theirs_that_is_none_is_left_alone(grafana: tuple[str, State], tmp_path: Path) -> None:
+    """A data source of somebody's whose address nobody can read is not ours, and no reason to stop."""
+    url, state = grafana
+    theirs = {"uid": "x", "name": "x", "type": "prometheus", "url": "http://prometheus:${PORT}", "jsonData": {}}
+    state.sources["x"] = dict(theirs)
+    assert run(url, tmp_path) == script.DONE
+    assert state.sources["x"] == theirs
 
 
 def test_something_that_is_not_grafana_is_said(
