@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.collectors import Clock, collector_at, total, value
+from tests.support.collectors import START, Clock, collector_at, total, value
 
+from eddie_exporter.catalogue import BY_NAME
 from eddie_exporter.inflight import IDLE_LEASES, InFlight
-from eddie_exporter.store import Child
+from eddie_exporter.store import Budget, Family
+from eddie_exporter.tables import Tables
 
 
 def test_a_task_is_active_from_its_start_to_its_finish() -> None:
@@ -104,14 +106,15 @@ def test_agents_past_the_limit_keep_an_honest_gauge_in_overflow() -> None:
 
 def test_leases_of_what_finished_are_thrown_out_and_the_others_still_end() -> None:
     """Week-long leases of a busy fleet keep no memory after the work; what is still in flight is lost in its time."""
-    works, gauge = InFlight(), Child(0)
-    works.start("stays", gauge, 0, 100)
+    gauge = Family(BY_NAME["agent_active_tasks"], Budget(1000, START), max_agents=10)
+    works = InFlight("chunk", gauge, Tables())
+    works.start(("stays", "a"), "a", 0, 100)
     for number in range(10 * IDLE_LEASES):
-        works.start(number, gauge, 0, 604_800)
-        works.finish(number, 0)
+        works.start((str(number), "a"), "a", 0, 604_800)
+        works.finish((str(number), "a"), 0)
     assert len(works._leases) <= IDLE_LEASES + 2
     assert [list(works.expire(99)), len(works)] == [[], 1]
-    assert [len(list(works.expire(100))), len(works), gauge.value] == [1, 0, 0]
+    assert [len(list(works.expire(100))), len(works), gauge.child(("a",)).value] == [1, 0, 0]
 
 
 def test_looking_at_ages_that_find_no_place_is_no_overflow_of_events() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import resource
 import signal
 import socket
 import sys
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -14,7 +16,8 @@ import uvicorn
 
 from eddie_exporter import logs, settings
 from eddie_exporter.app import create_app
-from eddie_exporter.errors import SettingsError
+from eddie_exporter.errors import SettingsError, StoreError
+from eddie_exporter.journal import move_aside
 
 EX_CONFIG = 78
 """sysexits.h: the configuration is wrong; starting again without mending it is of no use."""
@@ -59,18 +62,64 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="eddie-exporter", description="Counts the fleet's events. Its settings are environment variables: EDDIE_…"
+    )
+    parser.add_argument("--start-fresh", action="store_true", help="move the store aside (nothing is deleted), and end")
+    return parser.parse_args()
+
+
+def _start_fresh(folder: Path | None) -> None:
+    """Move the store aside and say where it lies."""
+    if folder is None:
+        raise SettingsError(["EDDIE_DATA_DIR: expected the directory of the store to move aside, got nothing"])
+    moved = move_aside(folder)
+    log.info(
+        "the store is moved aside, the next start begins at zero" if moved else "there is no store, nothing to move",
+        now_at=[str(path) for path in moved],
+    )
+
+
+class _Server:
+    """A uvicorn server that can be told from any thread to end, and remembers why."""
+
+    def __init__(self) -> None:
+        self.server: uvicorn.Server | None = None
+        self.failed: StoreError | None = None
+
+    def end(self, error: StoreError) -> None:
+        self.failed = error
+        if self.server is not None:
+            self.server.should_exit = True
+
+
 def main() -> None:
-    """Run until SIGTERM or SIGINT. Exits 78 when settings or token files are wrong, 1 when the port is taken."""
+    """Run until SIGTERM or SIGINT.
+
+    Exits 78 when settings or token files are wrong, 65 when the store cannot be read (corrupt, newer, other
+    buckets), 70 when its disk fails, 75 when another exporter has it, 1 when the port is taken.
+    """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     logs.configure("info")
+    arguments = _arguments()
+    serving = _Server()
     try:
         chosen = settings.load()
         logs.configure(chosen.log_level)
-        app = create_app(chosen)
+        if arguments.start_fresh:
+            _start_fresh(chosen.data_dir)
+            return
+        app = create_app(chosen, on_failure=serving.end)
     except SettingsError as error:
         log.error("the settings are wrong", mistakes=error.mistakes)  # noqa: TRY400  (a traceback says nothing here)
         sys.exit(EX_CONFIG)
+    except StoreError as error:
+        log.error("the store cannot be used", why=str(error))  # noqa: TRY400
+        sys.exit(error.code)
+    if chosen.data_dir is None:
+        log.warning("EDDIE_DATA_DIR is not set: what is counted is kept in memory only, and gone at the end")
     try:
         listener = _listen(chosen.host, chosen.port)
     except OSError as error:
@@ -97,10 +146,13 @@ def main() -> None:
     )
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port, environment=chosen.environment, docker=chosen.docker)
+    serving.server = uvicorn.Server(config)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        serving.server.run(sockets=[listener])
     finally:
         log.info("stopped")
+    if serving.failed is not None:
+        sys.exit(serving.failed.code)
 
 
 if __name__ == "__main__":

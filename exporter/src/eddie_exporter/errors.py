@@ -48,3 +48,29 @@ class ContractError(EddieError):
     def as_dict(self) -> dict[str, str | int | None]:
         """Answer what a 422 says in its body."""
         return {"index": self.index, "field": self.field, "expected": self.expected, "got": self.got}
+
+
+class StoreError(EddieError):
+    """The store cannot be used; ``code`` is what the process exits with (sysexits.h)."""
+
+    code = 70
+
+
+class StoreIOError(StoreError):
+    """The disk did not do as told: see to the disk; the exporter starts again and reads what is on it."""
+
+
+class StoreDataError(StoreError):
+    """The store is corrupt, foreign, of a newer version or of other buckets: the message says the way out."""
+
+    code = 65
+
+
+class StoreBusyError(StoreError):
+    """Another exporter has the store: end that one, or give this one a directory of its own."""
+
+    code = 75
+
+
+class DiskFullError(StoreError):
+    """The disk is full: make room; senders hold their events and send them again by themselves."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from eddie_exporter.presence import Agent, Container, Roll
 from eddie_exporter.settings import Settings
 from eddie_exporter.store import Family
+from eddie_exporter.tables import Row, Tables
 
 SHORT_ID = 12
 """Docker's own short form; a full id is 64 hexadecimal digits."""
@@ -23,41 +24,45 @@ def short_id(container_id: str) -> str:
 class Fleet:
     """Who is there, and the gauges that say so."""
 
-    def __init__(self, families: dict[str, Family], settings: Settings) -> None:
+    def __init__(self, families: dict[str, Family], settings: Settings, tables: Tables) -> None:
         """Begin with nobody there."""
         self._families = families
         self._ttl = settings.gauge_ttl_seconds
-        self._agents: Roll[Agent] = Roll(2 * settings.max_agents)
-        self._containers: Roll[Container] = Roll(2 * settings.max_agents)
+        self.agents: Roll[Agent] = Roll(2 * settings.max_agents, tables.agents)
+        self._containers: Roll[Container] = Roll(2 * settings.max_agents, tables.containers)
 
     def hear_agent(self, agent_id: str, ts: float, now: float, *, hello: bool = False) -> None:
         """Note that an agent spoke; one that is gone comes back only by a later ``ts`` or a hello."""
-        agent = self._agents.get(agent_id)
+        agent = self.agents.get(agent_id)
         if agent is None:
             agent = Agent(ts, now)
+        elif agent.heard == now and not agent.gone:  # again in the same group
+            agent.latest = max(agent.latest, ts)
+            return
         elif agent.gone:
             if ts <= agent.latest and not hello:
                 return
             if agent.active:
-                self._families["agent_active_tasks"].set((agent_id,), 0, now)
+                self._families["agent_active_tasks"].set((agent_id,), 0)
             if agent.info is not None:
-                self._families["eddie_agent_info"].set((agent_id, *agent.info), 1, now)
-        self._agents.hear(agent_id, agent, ts, now)
+                self._families["eddie_agent_info"].set((agent_id, *agent.info), 1)
+        self.agents.hear(agent_id, agent, ts, now)
 
     def is_there(self, agent_id: str) -> bool:
         """Whether an agent is there."""
-        agent = self._agents.get(agent_id)
+        agent = self.agents.get(agent_id)
         return agent is not None and not agent.gone
 
-    def introduce_agent(self, agent_id: str, language: str, version: str, now: float) -> None:
+    def introduce_agent(self, agent_id: str, language: str, version: str) -> None:
         """Show what an agent's hello told of it; a new version replaces the old."""
-        agent = self._agents.get(agent_id)
+        agent = self.agents.get(agent_id)
         if agent is None:
             return
         if agent.info is not None and agent.info != (language, version):
             self._families["eddie_agent_info"].remove((agent_id, *agent.info))
         agent.info = (language, version)
-        self._families["eddie_agent_info"].set((agent_id, language, version), 1, now)
+        self.agents.note(agent_id, agent)
+        self._families["eddie_agent_info"].set((agent_id, language, version), 1)
 
     def report_container(
         self,
@@ -77,8 +82,8 @@ class Fleet:
         if known is not None and watched_as is None and (ts < known.latest or (known.gone and ts == known.latest)):
             return
         container = Container(ts, now) if known is None else known
-        self._adjust("cpu", container.cpu_limit, cpu_limit, now)
-        self._adjust("memory", container.memory_limit_bytes, memory_limit_bytes, now)
+        self._adjust("cpu", container.cpu_limit, cpu_limit)
+        self._adjust("memory", container.memory_limit_bytes, memory_limit_bytes)
         container.cpu_limit = container.cpu_limit if cpu_limit is None else cpu_limit
         container.memory_limit_bytes = (
             container.memory_limit_bytes if memory_limit_bytes is None else memory_limit_bytes
@@ -87,10 +92,11 @@ class Fleet:
         container.reported |= watched_as is None
         before = container.info or ("", "", "")
         info = (*(watched_as or before[:2]), agent_id or before[2])
+        self._show(name, container, info)
         self._containers.hear(name, container, ts, now)
-        self._show(name, container, info, now)
+        self._containers.note(name, container)
 
-    def container_gone(self, container_id: str, now: float) -> None:
+    def container_gone(self, container_id: str, ts: float) -> None:
         """Take the watcher's word that a container is gone; one that a webhook reported stays until its TTL."""
         name = short_id(container_id)
         container = self._containers.get(name)
@@ -98,19 +104,19 @@ class Fleet:
             return
         container.watched = False
         if not container.reported:
-            container.latest = max(container.latest, now)
+            container.latest = max(container.latest, ts)
             self._hide(name, container)
 
-    def forget_watched(self, now: float) -> None:
+    def forget_watched(self, ts: float) -> None:
         """Let everything that only the watcher knew go: Docker is away."""
         for name, container in self._containers.there():
             if container.watched:
-                self.container_gone(name, now)
+                self.container_gone(name, ts)
 
     def tidy(self, now: float) -> None:
         """Let the gauges of whoever was silent for the TTL leave; not of an agent with work in flight."""
         active = self._families["agent_active_tasks"]
-        for agent_id, agent in self._agents.silent_since(now - self._ttl):
+        for agent_id, agent in self.agents.silent_since(now - self._ttl):
             child = active.children.get((agent_id,))
             if child is None or child.value == 0:
                 self._dismiss(agent_id, agent)
@@ -118,7 +124,7 @@ class Fleet:
             if not container.watched:
                 container.reported = False
                 self._hide(name, container)
-        for agent_id, agent in self._agents.surplus():
+        for agent_id, agent in self.agents.surplus():
             self._dismiss(agent_id, agent)
         for name, container in self._containers.surplus():
             self._hide(name, container)
@@ -126,32 +132,62 @@ class Fleet:
     def _dismiss(self, agent_id: str, agent: Agent) -> None:
         agent.gone = True
         agent.active = (agent_id,) in self._families["agent_active_tasks"].children
+        if self.agents.get(agent_id) is agent:
+            self.agents.note(agent_id, agent)
         self._families["agent_active_tasks"].remove((agent_id,))
         if agent.info is not None:
             self._families["eddie_agent_info"].remove((agent_id, *agent.info))
 
-    def _adjust(self, resource: str, before: float | None, after: float | None, now: float) -> None:
+    def _adjust(self, resource: str, before: float | None, after: float | None) -> None:
         # A millionth of a core is below what any engine can set: the difference is rounding on the way.
         if before is not None and after is not None and abs(before - after) > 1e-6:
-            self._families["docker_elastic_adjustment_total"].add((resource,), 1, now)
+            self._families["docker_elastic_adjustment_total"].add((resource,), 1)
 
-    def _show(self, name: str, container: Container, info: tuple[str, str, str], now: float) -> None:
+    def _show(self, name: str, container: Container, info: tuple[str, str, str]) -> None:
         for family, limit in (
             ("docker_container_cpu_limit", container.cpu_limit),
             ("docker_container_memory_limit_bytes", container.memory_limit_bytes),
         ):
             if limit:
-                self._families[family].set((name,), limit, now)
+                self._families[family].set((name,), limit)
             else:
                 self._families[family].remove((name,))
         if container.info is not None and container.info != info:
             self._families["eddie_container_info"].remove((name, *container.info))
         container.info = info
-        self._families["eddie_container_info"].set((name, *info), 1, now)
+        self._families["eddie_container_info"].set((name, *info), 1)
 
     def _hide(self, name: str, container: Container) -> None:
         container.gone = True
+        if self._containers.get(name) is container:
+            self._containers.note(name, container)
         for family in ("docker_container_cpu_limit", "docker_container_memory_limit_bytes"):
             self._families[family].remove((name,))
         if container.info is not None:
             self._families["eddie_container_info"].remove((name, *container.info))
+
+    def restore_agent(self, number: int, row: Row) -> None:
+        """Take back an agent and its gauges."""
+        name, latest, heard, gone, active, language, version = row
+        info = None if language is None else (language, version)
+        agent = Agent(latest, heard, bool(gone), number, info=info, active=bool(active))
+        self.agents.restore(name, agent)
+        if not agent.gone and info is not None:
+            self._families["eddie_agent_info"].set((name, *info), 1)
+
+    def restore_container(self, number: int, row: Row) -> None:
+        """Take back a container; one that only the watcher knew is gone until the watcher tells of it again."""
+        name, latest, heard, gone, cpu, memory, reported, *info = row
+        container = Container(latest, heard, bool(gone), number, cpu_limit=cpu, memory_limit_bytes=memory)
+        container.reported = bool(reported)
+        self._containers.restore(name, container)
+        if container.reported and not container.gone:
+            self._show(name, container, (info[0], info[1], info[2]))
+        else:
+            container.gone = True
+            container.info = None if info[0] is None else (info[0], info[1], info[2])
+
+    def restored(self) -> None:
+        """Bring everybody into the order in which they were heard."""
+        self.agents.order()
+        self._containers.order()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,13 +16,14 @@ class History:
 
     def __init__(self, most: int, seconds: float) -> None:
         """Begin empty."""
+        self._most = most
         self._events: deque[tuple[float, Event]] = deque(maxlen=most)
         self._notifications: deque[tuple[float, dict[str, Any]]] = deque(maxlen=most)
         self._seconds = seconds
 
-    def add_event(self, event: Event, now: float) -> None:
-        """Keep an event that was counted at ``now``."""
-        self._events.append((now, event))
+    def add_events(self, events: Sequence[Event], now: float) -> None:
+        """Keep events that were counted at ``now``."""
+        self._events.extend((now, event) for event in events[-self._most :])
 
     def add_notification(self, record: dict[str, Any], now: float) -> None:
         """Keep what a notification said."""

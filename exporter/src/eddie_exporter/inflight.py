@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eddie_exporter.store import Child
+from eddie_exporter.store import Family
+from eddie_exporter.tables import Row, Tables
 from eddie_metrics.events import DEFAULT_LEASE_SECONDS
 
 MAX_STARTED = 100_000
@@ -22,63 +23,91 @@ IDLE_LEASES = 1_000
 """Leases of what has finished that may wait beside as many again as there is work; past it they are thrown out."""
 
 
+_SEPARATOR = "\x1f"
+"""Between the parts of a key in the store; the contract allows no control character in them."""
+_NEVER = (0.0, 0)
+Key = tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Work:
-    """One thing in flight: since when, until when, whose gauge it counts in, and a task's stage."""
+    """One thing in flight: since when, until when (steady seconds), in whose gauge, and a task's stage."""
 
     started: float
     ends: float
-    gauge: Child
+    agent_id: str
     stage: str | None
+    number: int = 0
 
 
 class InFlight:
     """The ids of what was started and has neither finished nor outlived its lease."""
 
-    def __init__(self) -> None:
-        """Begin with nothing in flight."""
-        self._work: dict[Hashable, Work] = {}
-        self._leases: list[tuple[float, int, Hashable]] = []
-        self._finished: OrderedDict[int, float] = OrderedDict()
-        self._number = 0
+    def __init__(self, kind: str, gauge: Family, tables: Tables) -> None:
+        """Begin with nothing in flight; ``gauge`` tells how much each agent has."""
+        self._kind = kind
+        self._gauge = gauge
+        self._tables = tables
+        self._work: dict[Key, Work] = {}
+        self._leases: list[tuple[float, int, Key]] = []
+        self._finished: OrderedDict[int, tuple[float, int]] = OrderedDict()
+        self._count = 0
 
     def __len__(self) -> int:
         """Answer how many are in flight."""
         return len(self._work)
 
-    def expects(self, key: Hashable, now: float) -> bool:
+    def expects(self, key: Key, now: float) -> bool:
         """Whether a start of ``key`` would add something: not in flight, not finished, and there is place."""
         if key in self._work or len(self._work) >= MAX_STARTED:
             return False
-        return self._finished.get(hash(key), 0.0) <= now
+        return self._finished.get(hash(key), _NEVER)[0] <= now
 
-    def start(self, key: Hashable, gauge: Child, now: float, lease: float | None, stage: str | None = None) -> None:
+    def start(self, key: Key, agent_id: str, now: float, lease: float | None, stage: str | None = None) -> None:
         """Take ``key`` in (ask ``expects`` first) and move its agent's gauge; ``lease`` in seconds."""
-        ends = now + (DEFAULT_LEASE_SECONDS if lease is None else lease)
-        self._work[key] = Work(now, ends, gauge, stage)
-        self._number += 1
-        heapq.heappush(self._leases, (ends, self._number, key))
-        gauge.value += 1
+        # The gauge's own label: an agent that found no place counts in the overflow's.
+        shown_as = self._gauge.child((agent_id,)).labels[0]
+        work = Work(now, now + (DEFAULT_LEASE_SECONDS if lease is None else lease), shown_as, stage)
+        row = (self._kind, _SEPARATOR.join(key), shown_as, stage, work.started, work.ends)
+        work.number = self._tables.flights.add(row)
+        self._take(key, work)
 
-    def finish(self, key: Hashable, now: float) -> None:
-        """Let ``key`` go; without its start nothing moves, and a start that comes later will add nothing."""
+    def _take(self, key: Key, work: Work) -> None:
+        self._gauge.add((work.agent_id,), 1)
+        self._work[key] = work
+        self._count += 1
+        heapq.heappush(self._leases, (work.ends, self._count, key))
+
+    def finish(self, key: Key, now: float) -> bool:
+        """Let ``key`` go, and answer whether it was in flight; a start that comes later will add nothing."""
         work = self._work.pop(key, None)
-        lease = DEFAULT_LEASE_SECONDS if work is None else work.ends - work.started
+        ends = now + DEFAULT_LEASE_SECONDS if work is None else now + work.ends - work.started
         if work is not None:
-            work.gauge.value -= 1
-        self._finished[hash(key)] = now + lease
-        self._finished.move_to_end(hash(key))
+            self._leave(work)
+        self._forget(hash(key))
+        row = (self._kind, _SEPARATOR.join(key), ends)
+        self._finished[hash(key)] = (ends, self._tables.finished.add(row))
         while len(self._finished) > MAX_FINISHED:
-            self._finished.popitem(last=False)
+            self._forget(next(iter(self._finished)))
         if len(self._leases) > 2 * len(self._work) + IDLE_LEASES:
             self._throw_out()
+        return work is not None
+
+    def _leave(self, work: Work) -> None:
+        if (work.agent_id,) in self._gauge.children:
+            self._gauge.add((work.agent_id,), -1)
+        self._tables.flights.drop(work.number)
+
+    def _forget(self, finished: int) -> None:
+        _, number = self._finished.pop(finished, _NEVER)
+        self._tables.finished.drop(number)
 
     def _throw_out(self) -> None:
         """Drop leases of what has finished: they may be a week long, and a busy fleet makes millions in that time."""
         self._leases = [lease for lease in self._leases if self._holds(lease[0], lease[2])]
         heapq.heapify(self._leases)
 
-    def _holds(self, ends: float, key: Hashable) -> bool:
+    def _holds(self, ends: float, key: Key) -> bool:
         """Whether this lease is that of something in flight."""
         work = self._work.get(key)
         return work is not None and work.ends == ends
@@ -89,13 +118,13 @@ class InFlight:
             ends, _, key = heapq.heappop(self._leases)
             if self._holds(ends, key):
                 work = self._work.pop(key)
-                work.gauge.value -= 1
+                self._leave(work)
                 yield work
         while self._finished:
-            oldest = next(iter(self._finished.values()))
-            if oldest > now:
+            oldest = next(iter(self._finished))
+            if self._finished[oldest][0] > now:
                 break
-            self._finished.popitem(last=False)
+            self._forget(oldest)
 
     def oldest(self) -> dict[str, float]:
         """Answer when the oldest task of each stage started."""
@@ -104,3 +133,13 @@ class InFlight:
             if work.stage is not None:
                 found[work.stage] = min(work.started, found.get(work.stage, work.started))
         return found
+
+    def restore_flight(self, number: int, row: Row) -> None:
+        """Take back what was in flight."""
+        _, key, agent_id, stage, started, ends = row
+        self._take(tuple(key.split(_SEPARATOR)), Work(started, ends, agent_id, stage, number))
+
+    def restore_finish(self, number: int, row: Row) -> None:
+        """Take back what finished."""
+        _, key, ends = row
+        self._finished[hash(tuple(key.split(_SEPARATOR)))] = (ends, number)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from prometheus_client import Metric
 
-from eddie_exporter import decode, samples, snapshot
+from eddie_exporter import decode, fold, samples, snapshot
 from eddie_exporter.catalogue import CATALOGUE
-from eddie_exporter.fold import State
+from eddie_exporter.clocks import Steady
 from eddie_exporter.history import History
 from eddie_exporter.settings import Settings
 from eddie_exporter.snapshot import Snapshot
+from eddie_exporter.state import State
 from eddie_exporter.store import Distribution
+from eddie_exporter.tables import Rows
 from eddie_metrics.events import Event, Outcome
 
 __all__ = ["CATALOGUE", "MetricsCollector"]
@@ -39,13 +42,36 @@ class MetricsCollector:
     def __init__(self, settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> None:
         """Begin at zero."""
         self.settings = Settings() if settings is None else settings
-        self._clock = clock
-        self._lock = threading.RLock()
+        self.clock = clock
+        self.steady: Callable[[], float] = Steady(clock()) if clock is time.time else clock
+        self.lock = threading.RLock()
         self.started_at = clock()
-        self._state = State(self.settings, self.started_at)
-        self._history = History(self.settings.history_events, self.settings.history_seconds)
+        self.state = State(self.settings, self.started_at, self.steady())
+        self.history = History(self.settings.history_events, self.settings.history_seconds)
+        self.defer: Callable[[Callable[[], None]], None] | None = None
+        self.gauges: Callable[[], dict[str, float]] = dict
+        self._docker_up = 0.0
+        self._rejected: Counter[str] = Counter()
         self._last_scrape: float | None = None
         self._last_watchdog: float | None = None
+
+    def resume(self, steady: float | None, wall: float | None) -> None:
+        """Let the steady clock go on from where the last process stopped; see Steady.resumed."""
+        if self.clock is time.time:
+            self.steady = Steady.resumed(steady, wall, self.clock())
+
+    def restore(self, rows: Rows, incarnation: str) -> None:
+        """Become what a store says, ``incarnation`` its name; whatever was not made durable is gone."""
+        with self.lock:
+            self.state = State(self.settings, self.clock(), self.steady(), rows)
+            self.state.families["eddie_docker_up"].set((), self._docker_up)
+            self.state.families["eddie_store_info"].set((incarnation,), 1)
+            self.state.publish()
+
+    def at(self) -> State:
+        """Bring the state's clocks up to now, and answer it; hold the lock."""
+        self.state.at(self.clock(), self.steady())
+        return self.state
 
     # What agents say
 
@@ -159,39 +185,59 @@ class MetricsCollector:
     def apply(self, events: Sequence[Event], *, sent: float | None = None) -> None:
         """Count a whole batch of decoded events; ``sent`` is the sender's clock, where it told it."""
         started = time.perf_counter_ns()
-        with self._lock:
-            now = self._clock()
-            for event in events:
-                self._state.apply(event, now, now if sent is None else sent)
-                self._history.add_event(event, now)
+        with self.lock:
+            state = self.at()
+            fold.apply(state, events, sent)
+            self.history.add_events(events, state.budget.now)
             if events:
-                self._cost("record", time.perf_counter_ns() - started, len(events), now)
+                self.cost("record", time.perf_counter_ns() - started, len(events))
 
     # What the exporter says of itself
 
+    def _do(self, work: Callable[[], None]) -> None:
+        """Do ``work`` on the state: now, or with the next group that is made durable."""
+        if self.defer is not None:
+            self.defer(work)
+            return
+        with self.lock:
+            self.at()
+            work()
+
     def reject(self, reason: str, count: int = 1) -> None:
         """Count a refused request."""
-        with self._lock:
-            self._state.count("eddie_events_rejected_total", (reason,), self._clock(), count)
+        with self.lock:
+            first = not self._rejected
+            self._rejected[reason] += count
+        if first:
+            self._do(self._count_rejected)
+
+    def _count_rejected(self) -> None:
+        for reason, count in self._rejected.items():
+            self.state.count("eddie_events_rejected_total", (reason,), count)
+        self._rejected.clear()
 
     def observe_collection(self, operation: str, seconds: float) -> None:
         """Count what a scrape or a background collection cost."""
-        with self._lock:
-            self._cost(operation, round(seconds * NANO), 1, self._clock())
+        self._do(lambda: self.cost(operation, round(seconds * NANO), 1))
 
-    def _cost(self, operation: str, nanoseconds: int, count: int, now: float) -> None:
-        child = self._state.families["eddie_collection_seconds"].child((operation,), now)
+    def cost(self, operation: str, nanoseconds: int, count: int) -> None:
+        """Count what ``count`` operations cost together; hold the lock."""
+        child = self.state.families["eddie_collection_seconds"].child((operation,))
         if isinstance(child, Distribution):
             child.value += nanoseconds
             child.counts[0] += count
+            child.move()
 
     def docker_up(self, up: bool) -> None:
         """Say whether the Docker Engine answers; when it does not, what only the watcher knew goes."""
-        with self._lock:
-            now = self._clock()
-            self._state.families["eddie_docker_up"].set((), float(up), now)
+
+        def work() -> None:
+            self._docker_up = float(up)
+            self.state.families["eddie_docker_up"].set((), float(up))
             if not up:
-                self._state.fleet.forget_watched(now)
+                self.state.fleet.forget_watched(self.state.budget.now)
+
+        self._do(work)
 
     def container_seen(
         self,
@@ -204,45 +250,46 @@ class MetricsCollector:
         agent_id: str | None,
     ) -> None:
         """Take what the watcher found: limits in cores and bytes, 0 or None for unlimited."""
-        with self._lock:
-            now = self._clock()
-            self._state.fleet.report_container(
+        self._do(
+            lambda: self.state.fleet.report_container(
                 container_id,
                 cpu_limit or 0,
                 memory_limit_bytes or 0,
                 agent_id,
-                ts=now,
-                now=now,
+                ts=self.state.budget.now,
+                now=self.state.now,
                 watched_as=(name, image),
             )
+        )
 
     def container_gone(self, container_id: str) -> None:
         """Take the watcher's word that a container is gone."""
-        with self._lock:
-            self._state.fleet.container_gone(container_id, self._clock())
+        self._do(lambda: self.state.fleet.container_gone(container_id, self.state.budget.now))
 
     def notification(self, alertname: str, status: str, record: dict[str, Any]) -> None:
         """Count a notification and keep ``record`` of it."""
-        with self._lock:
-            now = self._clock()
-            self._state.count("eddie_notifications_received_total", (alertname, status), now)
-            self._history.add_notification(record, now)
+        with self.lock:
+            now = self.clock()
+            self.history.add_notification(record, now)
             if alertname == WATCHDOG and status == "firing":
                 self._last_watchdog = now
+        self._do(lambda: self.state.count("eddie_notifications_received_total", (alertname, status)))
 
     def scraped(self) -> None:
         """Note that Prometheus was here."""
-        with self._lock:
-            self._last_scrape = self._clock()
+        with self.lock:
+            self._last_scrape = self.clock()
 
     def tidy(self) -> None:
         """End leases, let go what is silent, forget what is old; call every few seconds."""
-        started = time.perf_counter_ns()
-        with self._lock:
-            now = self._clock()
-            self._state.tidy(now)
-            self._history.tidy(now)
-            self._cost("tidy", time.perf_counter_ns() - started, 1, now)
+
+        def work() -> None:
+            started = time.perf_counter_ns()
+            self.state.tidy()
+            self.history.tidy(self.state.budget.now)
+            self.cost("tidy", time.perf_counter_ns() - started, 1)
+
+        self._do(work)
 
     # What is read
 
@@ -252,15 +299,15 @@ class MetricsCollector:
         For OpenMetrics each counting child's ``_created`` follows directly after its own samples; text 0.0.4
         has none.
         """
-        with self._lock:
-            copies = self._copies(self._clock())
+        with self.lock:
+            copies = self.copies()
         return (samples.expose(family, openmetrics=openmetrics) for family in copies)
 
     def snapshot(self) -> Snapshot:
         """Answer a consistent copy of everything, for the summary."""
-        with self._lock:
-            now = self._clock()
-            copies = self._copies(now)
+        with self.lock:
+            now = self.clock()
+            copies = self.copies()
             return Snapshot(
                 started_at=self.started_at,
                 now=now,
@@ -269,12 +316,18 @@ class MetricsCollector:
                 counters=snapshot.values(copies, "counter"),
                 gauges=snapshot.values(copies, "gauge"),
                 histograms=snapshot.histograms(copies),
-                events=self._history.events(),
-                notifications=self._history.notifications(),
+                retired=self.state.retired.totals(),
+                events=self.history.events(),
+                notifications=self.history.notifications(),
             )
 
-    def _copies(self, now: float) -> list[samples.FamilyCopy]:
-        """Copy all families as they are now, so that nobody who renders them needs the lock."""
-        self._state.tidy(now)
-        self._state.refresh(now)
-        return [samples.copy(self._state.families[metric.name], now) for metric in CATALOGUE]
+    def copies(self) -> list[samples.FamilyCopy]:
+        """Copy all families as they are shown now, so that nobody who renders them needs the lock; hold it."""
+        state = self.at()
+        if self.defer is None:
+            state.tidy()
+            state.publish()
+        state.refresh()
+        for name, value in self.gauges().items():
+            state.families[name].show((), value)
+        return [samples.copy(state.families[metric.name], state.budget.now) for metric in CATALOGUE]

@@ -14,7 +14,7 @@ from prometheus_client import Metric as Exposed
 from prometheus_client.utils import floatToGoString
 
 from eddie_exporter.catalogue import Metric
-from eddie_exporter.store import Distribution, Family
+from eddie_exporter.store import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,17 @@ class FamilyCopy:
 
 
 def copy(family: Family, now: float) -> FamilyCopy:
-    """Copy a family under the collector's lock."""
+    """Copy what is shown of a family, under the collector's lock."""
     children = []
-    for labels, child in family.children.items():
-        if child.created > now:
+    for child in family.children.values():
+        shown = child.shown
+        if shown is None:
+            continue
+        if child.created > now and family.metric.kind != "gauge":
             child.created = 0.0
-        counts = tuple(child.counts) if isinstance(child, Distribution) else ()
-        children.append(ChildCopy(labels, child.value, child.created, counts))
+            child.move()
+        value, counts = shown if isinstance(shown, tuple) else (shown, ())
+        children.append(ChildCopy(child.labels, value, child.created, counts))
     return FamilyCopy(family.metric, family.bounds, children)
 
 

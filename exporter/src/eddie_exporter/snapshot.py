@@ -33,6 +33,7 @@ class Snapshot:
     counters: Values
     gauges: Values
     histograms: dict[str, dict[tuple[str, ...], HistogramView]]
+    retired: dict[str, float]
     events: list[dict[str, Any]]
     notifications: list[dict[str, Any]]
 

@@ -57,12 +57,13 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How the fleet is. Times are seconds since the epoch."""
+    """How the fleet is. Times are seconds since the epoch; ``retired`` is what series that left had counted."""
 
     environment: str
     started_at: float
     now: float
     totals: dict[str, float]
+    retired: dict[str, float]
     success_rate: float | None
     agents: dict[str, Agent]
     stages: dict[str, Stage]
@@ -160,6 +161,7 @@ class Summariser:
             started_at=snapshot.started_at,
             now=snapshot.now,
             totals={name: sum(values.values()) for name, values in snapshot.counters.items()},
+            retired=snapshot.retired,
             success_rate=ratio(now.success, now.success + now.failure),
             agents=agents(snapshot),
             stages=stages(snapshot),
