@@ -109,10 +109,10 @@ class Journal:
     # Opening
 
     @classmethod
-    def of(cls, settings: Settings) -> Journal:
-        """Open the store of these settings, which name its directory."""
+    def of(cls, settings: Settings) -> Journal | None:
+        """Open the store of these settings; None when they name no directory."""
         if settings.data_dir is None:
-            raise ValueError("expected settings with data_dir")
+            return None
         return cls(settings.data_dir, durability=settings.durability, buckets=settings.buckets)
 
     def _opened(self, durability: str) -> sqlite3.Connection:
