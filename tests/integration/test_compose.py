@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.support.composed import Composed, left
 from tests.support.eventually import eventually
-from tests.support.probes import INSIDE, POST, REACHED, STATUSES
+from tests.support.probes import INSIDE, OWNER, POST, REACHED, STATUSES
 from tests.support.programs import ROOT
 
 SERVICES = ("exporter", "prometheus", "alertmanager", "docker-proxy")
@@ -117,15 +117,33 @@ def test_only_the_proxy_has_the_engines_socket(stack: Composed) -> None:
     assert not any(stack.containers()["docker-proxy"]["NetworkSettings"]["Ports"].values())
 
 
-def test_from_inside_the_exporter_there_is_nothing_to_take(stack: Composed) -> None:
-    """A process in the exporter's container has no socket, no right, and nothing to write to but /tmp."""
+def test_fault_39_the_exporter_has_no_way_to_grafana(stack: Composed) -> None:
+    """What agents post to reaches those it asks, and by no name or address what people are logged in to."""
+    found = stack.containers()
+    networks = found["grafana"]["NetworkSettings"]["Networks"].values() if "grafana" in found else []
+    asked = ["grafana:3000", *(f"{network['IPAddress']}:3000" for network in networks)]
+    for network in found["exporter"]["NetworkSettings"]["Networks"].values():
+        asked += [f"{network['Gateway']}:{port}" for port in stack.ports.values() if network["Gateway"]]
+    neighbours = ["prometheus:9090", "alertmanager:9093", "docker-proxy:2375"]
+    assert stack.python("exporter", REACHED, *neighbours, *asked) == neighbours
+
+
+def test_fault_39_from_inside_the_exporter_there_is_nothing_to_take(stack: Composed) -> None:
+    """A process in the exporter's container has no socket, no right, nothing to write to but /tmp and its own store."""
     assert stack.python("exporter", INSIDE) == {
         "uid": 10001,
         "sockets": [],
-        "writable": [],
+        "writable": ["/var/lib/eddie"],
         "capabilities": dict.fromkeys(("CapEff", "CapPrm", "CapBnd"), "0000000000000000"),
         "no_new_privileges": "1",
     }
+
+
+def test_a_new_volume_belongs_to_the_exporter(stack: Composed) -> None:
+    """Docker gives a new volume the owner and mode that the image says: nobody's rights are enough to write to it."""
+    mount = next(one for one in stack.containers()["exporter"]["Mounts"] if one["Destination"] == "/var/lib/eddie")
+    assert (mount["Type"], mount["Name"], mount["RW"]) == ("volume", f"{stack.project}_exporter-data", True)
+    assert stack.python("exporter", OWNER, "/var/lib/eddie") == [10001, 10001, "0o700"]
 
 
 def test_the_proxy_answers_what_the_watcher_asks(stack: Composed) -> None:
@@ -245,6 +263,6 @@ def test_a_bare_compose_up_works_and_down_leaves_nothing(clone: Path) -> None:
         assert left(stack.project) == []
         for port in stack.ports.values():
             socket.create_server(("127.0.0.1", port)).close()
-        assert len(stack.docker("volume", "ls", "-q", "--filter", f"name={stack.project}").split()) >= 2
+        assert len(stack.docker("volume", "ls", "-q", "--filter", f"name={stack.project}").split()) >= 3
     finally:
         stack.remove()

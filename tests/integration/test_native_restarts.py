@@ -22,11 +22,11 @@ SLACK = 0.6
 
 @pytest.fixture
 def failing(tmp_path: Path) -> Iterator[tuple[Native, Path]]:
-    """Run a service that writes the time it started and ends."""
+    """Run a service that writes the time it started and ends as an exporter does whose disk fails: exit 70."""
     stack, starts = Native(tmp_path), tmp_path / "starts"
     place = stack.place
     place.make()
-    program = f"import time; open({str(starts)!r}, 'a').write(f'{{time.monotonic()}}\\n')"
+    program = f"import time; open({str(starts)!r}, 'a').write(f'{{time.monotonic()}}\\n'); raise SystemExit(70)"
     service = Service("exporter", [sys.executable, "-c", program], {}, str(tmp_path), "", "", "", "")
     write(place, [service])
     (place.native / "sockets").write_text(f"{place.sockets()}\n")

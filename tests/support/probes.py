@@ -47,14 +47,23 @@ def writable(path):
         (pathlib.Path(path) / "probe").write_text("x")
     except OSError:
         return False
+    (pathlib.Path(path) / "probe").unlink()
     return True
+places = ("/", "/opt/eddie", "/run/eddie/secrets", "/etc", "/home", "/var", "/var/lib", "/var/lib/eddie")
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(json.dumps({
     "uid": os.getuid(),
     "sockets": [path for path in ("/var/run/docker.sock", "/run/docker.sock") if os.path.exists(path)],
-    "writable": [path for path in ("/", "/opt/eddie", "/run/eddie/secrets", "/etc", "/home") if writable(path)],
+    "writable": [path for path in places if writable(path)],
     "capabilities": {key: status[key].strip() for key in ("CapEff", "CapPrm", "CapBnd")},
     "no_new_privileges": status["NoNewPrivs"].strip(),
 }))
 """
 """Look round for sockets, rights and places to write; print what there is."""
+
+OWNER = """
+import json, os, sys
+found = os.stat(sys.argv[1])
+print(json.dumps([found.st_uid, found.st_gid, oct(found.st_mode & 0o777)]))
+"""
+"""Print user, group and mode of the argument."""

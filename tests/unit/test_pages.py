@@ -53,6 +53,23 @@ async def test_the_page_says_what_answers() -> None:
         assert re.search("not known .*not asked", row((await http.get("/")).text, "Grafana"))
 
 
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ('[{"metric": {}, "value": [1, "1"]}]', "good .*answers Prometheus"),
+        ('[{"metric": {}, "value": [1, "0"]}]', "bad .*does not answer Prometheus"),
+        ("[]", "not known .*not asked"),
+    ],
+)
+async def test_where_no_way_leads_to_grafana_prometheus_is_asked(result: str, said: str) -> None:
+    """In containers the exporter cannot reach Grafana; Prometheus scrapes it, or knows of none."""
+    async with (
+        answering("200 OK", f'{{"data": {{"result": {result}}}}}') as url,
+        client_of(app_with(prometheus_url=url)) as http,
+    ):
+        assert re.search(said, row((await http.get("/")).text, "Grafana"))
+
+
 async def test_who_stands_in_for_grafana_is_named() -> None:
     """A board at Grafana's address is shown as what it is, with Grafana's link."""
     health = '{"database": "ok", "program": "eddie-board", "version": "0.1.0"}'
