@@ -206,7 +206,8 @@ def test_an_answer_nobody_can_read_is_said(
     """Whichever answer is JSON of another shape: one line that names the call, no traceback; the next run completes."""
     url, state = grafana
     codes = {}
-    for call, number in calls_of_a_setup(tmp_path).items():
+    reads = {call: number for call, number in calls_of_a_setup(tmp_path).items() if call[0] == "GET"}
+    for call, number in reads.items():
         state.__dict__.update(State().__dict__)
         state.fault, state.fail_at = (lambda request: request.answer(200, {"strange": ["yes"]})), number
         state.fail_times = 1
