@@ -13,6 +13,8 @@ from tests.support.exporters import running
 # allows may be refused. That doors are closed without a token is a test of its own (test_access).
 NOT_CHECKED = "positive_data_acceptance,ignored_auth"
 TOKEN = "schemathesis"
+# Nothing in HTTP forbids a header that a document does not name.
+CONFIG = "[generation]\nallow-extra-parameters = false\n"
 
 
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
@@ -20,6 +22,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     token, runbook = tmp_path / "token", tmp_path / "runbook.md"
     token.write_text(TOKEN)
     runbook.write_text("# Runbook")
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
     doors = {f"EDDIE_{door}_TOKEN_FILE": str(token) for door in ("INGEST", "ALERTS", "READ")}
     with running(tmp_path, EDDIE_RUNBOOK=str(runbook), **doors) as exporter:
         command = [

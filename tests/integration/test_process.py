@@ -74,7 +74,7 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, log = ended(tmp_path, EDDIE_PORT=str(port))
-    said = json.loads(log)
+    said = json.loads(log.splitlines()[-1])
     assert (code, said["port"], "EDDIE_PORT" in said["event"]) == (1, port, True)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from tests.support.collectors import value
+from tests.support.collectors import total, value
 from tests.support.exporters import app_with, client_of, collector_of
 
 from eddie_exporter.errors import TokenFileError
@@ -28,6 +29,11 @@ def file_of(folder: Path, text: str, name: str = "tokens") -> Path:
     made = folder / f"{name}.new"
     made.write_text(text)
     return made.rename(folder / name)
+
+
+def envelope_of(producer: str) -> dict[str, Any]:
+    """Answer the first envelope of a producer."""
+    return {"producer": producer, "epoch": 1, "seq": 1, "events": [{"kind": "timeout", **EVENT}]}
 
 
 def guarded(folder: Path, **settings: Any) -> FastAPI:
@@ -125,7 +131,51 @@ async def test_lines_of_several_tokens_and_producers(tmp_path: Path) -> None:
             ("fleet-a second", 401),
             ("third", 401),
         ):
-            assert (await http.post("/events/timeout", json=EVENT, headers=bearer(token))).status_code == status, token
+            answer = await http.post("/events", json=envelope_of("fleet-a"), headers=bearer(token))
+            assert answer.status_code == status, token
+
+
+async def test_a_producers_token_sends_its_envelopes_only(tmp_path: Path) -> None:
+    """Another producer's envelope is 403 and counts nothing; the own one is counted."""
+    app = app_with(ingest_token_file=file_of(tmp_path, "fleet-a second\nfleet-b third\nany"))
+    async with client_of(app) as http:
+        refused = await http.post("/events", json=envelope_of("fleet-b"), headers=bearer("second"))
+        assert (refused.status_code, refused.json()["error"], refused.json()["field"]) == (403, "forbidden", "producer")
+        assert total(collector_of(app), "eddie_events_accepted_total") == 0
+        assert value(collector_of(app), "eddie_events_rejected_total", reason="forbidden") == 1
+        for token, producer in (("second", "fleet-a"), ("third", "fleet-b"), ("any", "fleet-c")):
+            answer = await http.post("/events", json=envelope_of(producer), headers=bearer(token))
+            assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "content_type"),
+    [
+        ("/events/timeout", json.dumps(EVENT), "application/json"),
+        ("/events/timeout", "not looked at", "application/json"),
+        ("/events", json.dumps([{"kind": "timeout", **EVENT}]), "application/json"),
+        ("/events", json.dumps({"kind": "timeout", **EVENT}), "application/x-ndjson"),
+    ],
+)
+async def test_a_producers_token_sends_no_bare_events(
+    tmp_path: Path, path: str, content: str, content_type: str
+) -> None:
+    """Bare events say nothing of a producer, so such a token is no good for them; the answer says which is."""
+    app = app_with(ingest_token_file=file_of(tmp_path, "fleet-a second"))
+    async with client_of(app) as http:
+        sent = {**bearer("second"), "content-type": content_type}
+        refused = await http.post(path, content=content, headers=sent)
+    assert (refused.status_code, refused.json()["error"]) == (403, "forbidden")
+    assert "envelope" in refused.json()["expected"]
+    assert total(collector_of(app), "eddie_events_accepted_total") == 0
+
+
+def test_one_token_of_two_producers_is_a_mistake(tmp_path: Path) -> None:
+    """Whose it is must be one answer; the sentence names the line and no token. The same line twice does no harm."""
+    with pytest.raises(TokenFileError, match="line 2") as error:
+        app_with(ingest_token_file=file_of(tmp_path, "fleet-a secret\nfleet-b secret"))
+    assert "secret" not in str(error.value)
+    app_with(ingest_token_file=file_of(tmp_path, "fleet-a secret\nfleet-a secret"))
 
 
 async def test_a_changed_file_is_read_again(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from structlog.testing import capture_logs
 from tests.support.collectors import total, value
 from tests.support.exporters import app_with, client_of, collector_of
 
-from eddie_exporter import body as body_module
 from eddie_exporter.decode import MAX_BYTES
 from eddie_metrics.events import KINDS
 
@@ -272,10 +271,9 @@ async def test_the_senders_clock_is_checked(http: httpx.AsyncClient, sent: str, 
     assert status == 202 or answer.json()["field"] == "Eddie-Sent"
 
 
-async def test_a_body_that_comes_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sender that stalls gets 408, and its place is free again."""
-    monkeypatch.setattr(body_module.BodyReader.__init__, "__defaults__", (MAX_BYTES, 1, 0.05))
-    app = app_with()
+async def test_a_body_that_comes_too_slowly_is_given_up() -> None:
+    """A sender that stalls gets 408 at the deadline of the settings."""
+    app = app_with(receipt_seconds=0.05)
 
     async def stalls() -> AsyncIterator[bytes]:
         yield b"["
@@ -286,6 +284,7 @@ async def test_a_body_that_comes_too_slowly_is_given_up(monkeypatch: pytest.Monk
         answer = await http.post("/events", content=stalls())
         assert (answer.status_code, answer.json()["error"]) == (408, "slow")
         assert (await http.post("/events", content=b"[]")).status_code == 202
+    assert rejected(app, "slow") == 1
 
 
 async def test_an_own_mistake_is_500_without_its_inside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +294,7 @@ async def test_an_own_mistake_is_500_without_its_inside(monkeypatch: pytest.Monk
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(collector_of(app), "apply", fails)
+    monkeypatch.setattr("eddie_exporter.fold.apply", fails)
     with capture_logs() as logged:
         async with client_of(app) as http:
             answer = await http.post("/events/timeout", json=TIMEOUT)

@@ -58,7 +58,7 @@ class RefusalError(EddieError):
         return f"{self.error}: expected {self.expected}" + ("" if self.got is None else f", got {self.got}")
 
 
-_SAYS = {
+SAYS = {
     400: "The request could not be read.",
     401: "No valid token came with the request.",
     403: "The token is good, but for another door.",
@@ -71,11 +71,12 @@ _SAYS = {
     503: "Not now: wait as long as `Retry-After` says and send the same again.",
     507: "The disk is full: wait as long as `Retry-After` says and send the same again.",
 }
+"""What each status means here."""
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Answer the OpenAPI entries of these refusals, for a route's ``responses``."""
-    return {status: {"model": Problem, "description": _SAYS[status]} for status in statuses}
+    return {status: {"model": Problem, "description": SAYS[status]} for status in statuses}
 
 
 def problem(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -92,18 +93,18 @@ def word(error: EddieError) -> str:
     return "too-many-events" if isinstance(error, TooManyEventsError) else "contract"
 
 
-async def _refusal(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RefusalError)  # noqa: S101  (installed for RefusalError; the signature is Starlette's)
-    return problem(error.status, error.as_dict(), error.headers)
+def refusal(error: EddieError) -> JSONResponse:
+    """Make the answer to a request that was refused with ``error``."""
+    if isinstance(error, RefusalError):
+        return problem(error.status, error.as_dict(), error.headers)
+    if isinstance(error, ContractError):
+        return problem(422, {"error": word(error), **error.as_dict()})
+    return problem(413, {"error": word(error), "expected": str(error).removeprefix("expected ")})
 
 
-async def _contract(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ContractError)  # noqa: S101
-    return problem(422, {"error": "contract", **error.as_dict()})
-
-
-async def _too_many(_: Request, error: Exception) -> JSONResponse:
-    return problem(413, {"error": "too-many-events", "expected": str(error).removeprefix("expected ")})
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, EddieError)  # noqa: S101  (installed for these; the signature is Starlette's)
+    return refusal(error)
 
 
 async def _parameter(_: Request, error: Exception) -> JSONResponse:
@@ -135,9 +136,8 @@ async def _fault(request: Request, error: Exception) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Give ``app`` these answers instead of the framework's."""
-    app.add_exception_handler(RefusalError, _refusal)
-    app.add_exception_handler(ContractError, _contract)
-    app.add_exception_handler(TooManyEventsError, _too_many)
+    for refused in (RefusalError, ContractError, TooManyEventsError):
+        app.add_exception_handler(refused, _refused)
     app.add_exception_handler(RequestValidationError, _parameter)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _fault)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
-from eddie_exporter import decode, inbox
+from eddie_exporter import inbox, routes
 from eddie_exporter.access import Access
 from eddie_metrics import __version__
 
@@ -30,7 +30,7 @@ _POLICY = (
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """Answer the OpenAPI document; the schemas of events and notifications are their decoders' own."""
+    """Answer the OpenAPI document; the event routes, and the schemas of notifications, are their decoders' own."""
     if app.openapi_schema is None:
         found = get_openapi(
             title="eddie-metrics",
@@ -38,14 +38,15 @@ def document(app: FastAPI) -> dict[str, Any]:
             description="Agents say what happened; it is counted once, and exposed to Prometheus.",
             routes=app.routes,
         )
-        template = "#/components/schemas/{name}"
-        for _, components in (decode.openapi_schema(template), inbox.schema(template)):
+        paths, schemas = routes.document()
+        found["paths"] = {**paths, **found["paths"]}
+        for components in (schemas, inbox.schema("#/components/schemas/{name}")[1]):
             found["components"]["schemas"].update(components)
         app.openapi_schema = found
     return app.openapi_schema
 
 
-def routes(app: FastAPI, access: Access) -> APIRouter:
+def pages(app: FastAPI, access: Access) -> APIRouter:
     """Answer the document's route, the page's, and those of the page's assets (which are public knowledge)."""
     router = APIRouter(include_in_schema=False)
     assets = files("fastapi_offline") / "static"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from eddie_exporter.decode import ANY, ANY_OPEN, STRUCTS, bounded, check_text, decoded, is_plain
 from eddie_exporter.errors import ContractError
@@ -37,7 +37,7 @@ class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
     epoch: _Number
     seq: _Number
     events: list[ANY]
-    dropped: Raw = Raw(b"{}")
+    dropped: Raw | UnsetType = UNSET
     contract: _Number = 1
 
 
@@ -48,7 +48,7 @@ class _Open(Struct, frozen=True):
     epoch: _Number
     seq: _Number
     events: list[ANY_OPEN]
-    dropped: Raw = Raw(b"{}")
+    dropped: Raw | UnsetType = UNSET
     contract: _Number = 1
 
 
@@ -107,7 +107,7 @@ def open_envelope(body: bytes) -> Opened:
         unknown = _unknown(body, events)
     if not plain:
         check_text(found.producer, None, "producer")
-    dropped = _dropped(found.dropped, plain=plain)
+    dropped = {} if found.dropped is UNSET else _dropped(found.dropped, plain=plain)
     return Opened(found.producer, found.epoch, found.seq, events, dropped, unknown)
 
 

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from eddie_exporter.access import Access
 from eddie_exporter.answers import documented
-from eddie_exporter.body import BodyReader
+from eddie_exporter.body import BodyReader, headers_of
 from eddie_exporter.decode import MAX_EVENTS
 from eddie_exporter.errors import ContractError
 from eddie_exporter.metrics import MetricsCollector
@@ -109,7 +109,8 @@ def routes(collector: MetricsCollector, access: Access, bodies: BodyReader) -> A
     )
     async def take_alerts(request: Request) -> JSONResponse:
         """Take a notification of Alertmanager (webhook, version 4); each alert in it is counted."""
-        async with bodies.body(request) as body:
+        with bodies.holding() as held:
+            body = await bodies.read(headers_of(request.scope), request.receive, held)
             accepted = await run_in_threadpool(receive, collector, body)
         return JSONResponse({"accepted": accepted}, 202)
 

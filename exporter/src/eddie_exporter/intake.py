@@ -1,46 +1,45 @@
-"""Station *intake*: ``POST /events/<kind>`` and ``POST /events``; a request is applied whole or not at all."""
+"""Station *intake*: ``POST /events/<kind>`` and ``POST /events``; a request is applied whole or not at all.
+
+These routes stand in front of FastAPI's, without its request objects: a batch of a hundred events is answered in the
+time that FastAPI takes to begin. ``routes.py`` says in the OpenAPI document what they take.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from eddie_exporter import decode
-from eddie_exporter.access import Access
-from eddie_exporter.answers import documented, word
-from eddie_exporter.body import SMALL, BodyReader
+from eddie_exporter import answers, decode
+from eddie_exporter.access import Access, Grant
+from eddie_exporter.answers import RefusalError
+from eddie_exporter.batch import Batch, Envelope, Taken
+from eddie_exporter.body import SMALL, BodyReader, Headers, headers_of
+from eddie_exporter.envelope import MAX_NUMBER, is_envelope, open_envelope
 from eddie_exporter.errors import ContractError, EddieError
-from eddie_exporter.metrics import MetricsCollector
-from eddie_metrics.events import KINDS, Event
+from eddie_exporter.wording import short
+from eddie_metrics.events import KINDS
 
-NDJSON = "application/x-ndjson"
+NDJSON = b"application/x-ndjson"
 """The one content type that is not read as JSON (curl's default, a form, is read as JSON on purpose)."""
 
-_BODY = "At most 10 000 events and 8 MiB after decompression; `Content-Encoding: gzip` is understood, any other is 415."
+Submit = Callable[[Batch], Awaitable[Taken]]
+"""Makes a batch durable and counts it; raises RefusalError, at once or when awaited."""
+_Read = Callable[[bytes, Headers, Grant], Batch]
 
-REFUSALS = (400, 401, 403, 408, 413, 415, 422, 503)
-
-
-class Accepted(BaseModel):
-    """The answer 202."""
-
-    accepted: int = Field(description="events that were counted now")
-    duplicates: int = Field(description="events that had been counted before")
+_JSON = (b"content-type", b"application/json")
 
 
-def _sent(request: Request) -> float | None:
+def _sent(headers: Headers) -> float | None:
     """Answer the sender's clock, seconds since the epoch, from the header Eddie-Sent. Raises ContractError."""
-    text = request.headers.get("eddie-sent")
+    text = headers.get(b"eddie-sent")
     if text is None:
         return None
     try:
-        seconds = float(text)
+        seconds = math.nan if b"_" in text else float(text)
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= 1e11:
@@ -48,77 +47,129 @@ def _sent(request: Request) -> float | None:
     return seconds
 
 
-class Intake:
-    """Takes the events of one request: token, bytes, contract, count; the first that fails refuses all of it."""
+def _oldest(headers: Headers) -> int | None:
+    """Answer the lowest seq that the sender still holds, from the header Eddie-Oldest. Raises ContractError."""
+    text = headers.get(b"eddie-oldest")
+    if text is None:
+        return None
+    number = int(text) if text.isdigit() and len(text) <= 16 else 0
+    if not 1 <= number <= MAX_NUMBER:
+        raise ContractError(f"a whole number, 1 to {MAX_NUMBER}", field="Eddie-Oldest")
+    return number
 
-    def __init__(self, collector: MetricsCollector, access: Access, bodies: BodyReader) -> None:
-        self._collector = collector
+
+def _bare(grant: Grant) -> None:
+    """Refuse bare events that come with a token of one producer: nothing in them says whose they are."""
+    if grant.producer is not None:
+        raise RefusalError(
+            403,
+            "forbidden",
+            "an envelope of the producer that this token belongs to; bare events have no producer, "
+            "for them use a token of any producer",
+            "bare events",
+        )
+
+
+def read_many(body: bytes, headers: Headers, grant: Grant) -> Batch:
+    """Read a JSON array, NDJSON by its content type, or an envelope. Raises EddieError."""
+    sent, oldest = _sent(headers), _oldest(headers)
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == NDJSON:
+        _bare(grant)
+        return Batch(decode.decode_ndjson(body), len(body), sent)
+    if not is_envelope(body):
+        _bare(grant)
+        return Batch(decode.decode_array(body), len(body), sent)
+    opened = open_envelope(body)
+    if grant.producer is not None and grant.producer != opened.producer:
+        raise RefusalError(
+            403,
+            "forbidden",
+            "the producer that this token belongs to",
+            short(opened.producer),
+            extra={"field": "producer"},
+        )
+    if oldest is not None and oldest > opened.seq:
+        raise ContractError(f"at most {opened.seq}, the seq of the envelope itself", str(oldest), field="Eddie-Oldest")
+    identity = Envelope(
+        producer=opened.producer,
+        epoch=opened.epoch,
+        seq=opened.seq,
+        checksum=hashlib.blake2b(body, digest_size=16).digest(),
+        oldest=oldest,
+        dropped=opened.dropped,
+        unknown=opened.unknown,
+    )
+    return Batch(opened.events, len(body), sent, identity)
+
+
+def read_one(kind: str) -> _Read:
+    """Answer what reads one event of ``kind``."""
+
+    def read(body: bytes, headers: Headers, _: Grant) -> Batch:
+        return Batch([decode.decode_one(kind, body)], len(body), _sent(headers))
+
+    return read
+
+
+class Intake:
+    """Takes the events of one request: token, bytes, contract, count; the first that fails refuses all of it.
+
+    ``reject`` counts a refusal by its reason.
+    """
+
+    def __init__(self, access: Access, bodies: BodyReader, submit: Submit, reject: Callable[[str], None]) -> None:
         self._access = access
         self._bodies = bodies
+        self._submit = submit
+        self._reject = reject
+        self.paths: dict[str, _Read] = {"/events": read_many, **{f"/events/{kind}": read_one(kind) for kind in KINDS}}
 
-    async def take(self, request: Request, read: Callable[[bytes], Sequence[Event]]) -> JSONResponse:
-        """Apply what ``read`` makes of the request's body, and answer 202; whatever is refused is counted."""
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request to one of ``paths``."""
+        if scope["method"] != "POST":
+            expected = f"another method than {scope['method']}; see the header Allow"
+            refusal = RefusalError(405, "method", expected, headers={"Allow": "POST"})
+            await answers.refusal(refusal)(scope, receive, send)
+            return
         try:
-            self._access.enter("ingest", request)
-            sent = _sent(request)
-            async with self._bodies.body(request) as body:
-                if len(body) <= SMALL:
-                    accepted = self._apply(read, body, sent)
-                else:
-                    accepted = await run_in_threadpool(self._apply, read, body, sent)
+            taken = await self._take(scope, receive)
         except EddieError as error:
-            self._collector.reject(word(error))
-            raise
-        return JSONResponse({"accepted": accepted, "duplicates": 0}, 202)
+            self._reject(answers.word(error))
+            await answers.refusal(error)(scope, receive, send)
+            return
+        body = b'{"accepted":%d,"duplicates":%d}' % (taken.accepted, taken.duplicates)
+        headers = [_JSON, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 202, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    def _apply(self, read: Callable[[bytes], Sequence[Event]], body: bytes, sent: float | None) -> int:
-        events = read(body)
-        self._collector.apply(events, sent=sent)
-        return len(events)
+    async def _take(self, scope: Scope, receive: Receive) -> Taken:
+        headers = headers_of(scope)
+        grant = self._access.enter("ingest", headers.get(b"authorization", b"").decode("latin-1"))
+        path = scope["path"]
+        if path != "/events":
+            _bare(grant)
+        read = self.paths[path]
+        with self._bodies.holding() as held:
+            body = await self._bodies.read(headers, receive, held)
+            if len(body) <= SMALL:
+                batch = read(body, headers, grant)
+            else:
+                batch = await run_in_threadpool(read, body, headers, grant)
+            # Decoded it is the queue's, which has bounds of its own.
+            del body
+        return await self._submit(batch)
 
 
-def _request_body(content: dict[str, Any]) -> dict[str, Any]:
-    """Document a body that FastAPI does not parse: the schema is the decoder's own."""
-    return {"requestBody": {"required": True, "content": content, "description": _BODY}}
+class EventsFirst:
+    """Hands what is posted to the event routes to the intake, and everything else on."""
 
+    def __init__(self, app: ASGIApp, intake: Intake) -> None:
+        self._app = app
+        self._intake = intake
 
-def routes(intake: Intake) -> APIRouter:
-    """Answer the event routes: one per kind, and the one for many."""
-    router = APIRouter(tags=["events"])
-    schemas, components = decode.openapi_schema("#/components/schemas/{name}")
-    options: dict[str, Any] = {
-        "status_code": 202,
-        "response_model": Accepted,
-        "responses": documented(*REFUSALS),
-    }
-
-    def many(request_body: bytes, *, lines: bool) -> Sequence[Event]:
-        return decode.decode_ndjson(request_body) if lines else decode.decode_array(request_body)
-
-    async def take_many(request: Request) -> JSONResponse:
-        """Take a JSON array of events, or NDJSON by content type; every event carries its `kind`."""
-        lines = request.headers.get("content-type", "").partition(";")[0].strip().lower() == NDJSON
-        return await intake.take(request, lambda body: many(body, lines=lines))
-
-    # No maxItems: more events are too much (413), not against the contract (422).
-    array = {"type": "array", "items": {"oneOf": list(schemas.values())}}
-    content = {"application/json": {"schema": array}, NDJSON: {"schema": {"type": "string"}}}
-    router.add_api_route("/events", take_many, methods=["POST"], openapi_extra=_request_body(content), **options)
-
-    def take_kind(kind: str) -> Callable[[Request], Any]:
-        async def take_one(request: Request) -> JSONResponse:
-            return await intake.take(request, lambda body: [decode.decode_one(kind, body)])
-
-        take_one.__doc__ = KINDS[kind].__doc__
-        return take_one
-
-    for kind in KINDS:
-        named = components[schemas[kind]["$ref"].rpartition("/")[2]]
-        # The path says the kind, so the body need not.
-        body = {**named, "required": [name for name in named.get("required", []) if name != "kind"]}
-        extra = _request_body({"application/json": {"schema": body}})
-        name = f"take_{kind.replace('-', '_')}"
-        router.add_api_route(
-            f"/events/{kind}", take_kind(kind), methods=["POST"], name=name, openapi_extra=extra, **options
-        )
-    return router
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["path"] in self._intake.paths:
+            await self._intake.answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
