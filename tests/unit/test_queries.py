@@ -72,6 +72,12 @@ def test_quotes_and_backslashes_end_no_string() -> None:
     )
 
 
+def test_a_group_of_label_replace_is_no_variable() -> None:
+    """What has a number for its name goes to Prometheus as it is, as Grafana sends it."""
+    text = 'label_replace(x, "host", "$1-${2}", "instance", "(.*):(.*)")'
+    assert one(text).expression == text
+
+
 def test_a_minimal_step_of_grafanas_own_is_none() -> None:
     """Dashboards often say `$__interval` where they mean that Grafana should choose."""
     assert one("x", interval="$__interval").step == one("x").step

@@ -171,7 +171,10 @@ def seconds(text: str) -> float:
 
 
 def interpolate(text: str, values: Mapping[str, str]) -> str:
-    """Replace ``$name``, ``${name}`` and ``${name:format}`` in ``text``; an unknown name is a KeyError."""
+    """Replace ``$name``, ``${name}`` and ``${name:format}`` in ``text``; an unknown name is a KeyError.
+
+    A number is no name: ``$1`` is what `label_replace` puts in for a group.
+    """
 
     def value_of(found: re.Match[str]) -> str:
         name = found[1] or found[2]
@@ -179,4 +182,4 @@ def interpolate(text: str, values: Mapping[str, str]) -> str:
             raise KeyError(f"expected one of {sorted(values)}, got ${name} in `{text}`: define it or correct the query")
         return values[name]
 
-    return re.sub(r"\$(?:(\w+)|\{(\w+)(?::\w+)?\})", value_of, text)
+    return re.sub(r"\$(?:([^\W\d]\w*)|\{([^\W\d]\w*)(?::\w+)?\})", value_of, text)
