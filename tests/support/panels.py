@@ -18,6 +18,8 @@ START = 1_795_480_000.0
 WINDOW = Window(start=START, end=START + 900)
 TIMES = tuple(START + 15 * at for at in range(61))
 SHIPPED = ROOT / "grafana/provisioning/dashboards/eddie-distributed-fallback.json"
+COUNT = len(json.loads(SHIPPED.read_text())["panels"])
+"""How many panels the shipped dashboard has: one that is added there appears on the board by itself."""
 
 HOSTILE = (
     '<img src=x onerror=window.pwned=1> "q\'" {b} {{a}} {name|x}',

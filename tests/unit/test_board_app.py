@@ -12,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from tests.support.eventually import eventually
-from tests.support.panels import SHIPPED
+from tests.support.panels import COUNT, SHIPPED
 
 import eddie_board
 from eddie_board.app import create_app
@@ -68,7 +68,7 @@ def test_grafanas_paths_are_pages(board: httpx.Client, path: str) -> None:
 
 def test_the_first_page_has_its_panels(board: httpx.Client) -> None:
     """The panels' elements are in the first answer, before anything was asked of Prometheus."""
-    assert board.get(PATH).text.count('"tag":"nicegui-panel"') == 11
+    assert board.get(PATH).text.count('"tag":"nicegui-panel"') == COUNT
     assert board.get(f"{PATH}?viewPanel=5").text.count('"tag":"nicegui-panel"') == 1
 
 

@@ -151,7 +151,7 @@ async def test_one_panel_alone(shop: Shop) -> None:
     assert [number for number, _ in shop.board.asked] == [5]
     assert shop.of(Pulse)[0].props["title"].startswith("Success and failure rate")
     await shop.open(("viewPanel", "99"))
-    assert len(shop.of(PanelView)) == 11
+    assert len(shop.of(PanelView)) == panels.COUNT
 
 
 async def test_a_broken_panel_costs_itself_only(shop: Shop) -> None:
@@ -231,7 +231,7 @@ async def test_rounds_are_for_those_who_look(shop: Shop) -> None:
     page.beat(due(page) + 0.5)
     assert not page.idle, "expected a round that is due at this beat"
     await over(page)
-    assert len(shop.board.asked) == 22
+    assert len(shop.board.asked) == 2 * panels.COUNT
 
 
 async def test_pages_are_due_together(shop: Shop) -> None:
@@ -252,14 +252,14 @@ async def test_a_slow_round_is_not_asked_again(shop: Shop) -> None:
     page = await shop.open()
 
     await turn()
-    assert len(shop.board.asked) == 11
+    assert len(shop.board.asked) == panels.COUNT
     page.beat(page.began + 100)
     await turn()
-    assert len(shop.board.asked) == 11
+    assert len(shop.board.asked) == panels.COUNT
     page.look(f"{PATH}?from=now-1h&to=now")
 
     await turn()
-    assert [view.start_text for _, view in shop.board.asked[11:]] == ["now-1h"] * 11
+    assert [view.start_text for _, view in shop.board.asked[panels.COUNT :]] == ["now-1h"] * panels.COUNT
     shop.board.silent.set()
     await over(page)
     assert set(shop.states().values()) == {"ok"}
@@ -276,7 +276,7 @@ async def test_the_address_is_followed(shop: Shop) -> None:
     assert list(agent.props["chosen"]) == ["a"]
     page.look(PATH)
     await over(page)
-    assert len(shop.of(PanelView)) == 11
+    assert len(shop.of(PanelView)) == panels.COUNT
 
 
 async def test_a_panel_that_is_added_appears(shop: Shop) -> None:
