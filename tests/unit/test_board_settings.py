@@ -48,6 +48,13 @@ def test_all_mistakes_are_said_together() -> None:
     assert "got 'many'" in str(raised.value)
 
 
+@pytest.mark.parametrize("value", ["http://prometheus:port", "http://prometheus:99999", "http://[::1", "http://p:0"])
+def test_an_address_nobody_can_ask_is_a_mistake(value: str) -> None:
+    """A port that is none is said at the start, not on each panel."""
+    with pytest.raises(SettingsError, match="EDDIE_PROMETHEUS_URL"):
+        load({"EDDIE_PROMETHEUS_URL": value})
+
+
 @pytest.mark.parametrize("value", ["0.01", "1e400", "nan", "inf"])
 def test_a_timeout_has_bounds(value: str) -> None:
     """A time-out of nothing, or of for ever, is a mistake."""

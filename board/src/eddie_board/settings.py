@@ -20,7 +20,7 @@ EX_CONFIG = 78
 
 def _http(value: str) -> str:
     parts = urlsplit(value)
-    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0):
         raise ValueError("expected an address such as http://127.0.0.1:9090")
     return value.rstrip("/")
 
