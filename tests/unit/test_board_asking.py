@@ -87,6 +87,23 @@ async def test_choices_that_cannot_be_checked_are_not_sent(tmp_path: Path) -> No
     assert answering.queries() == {}
 
 
+async def test_a_choice_survives_a_fault_whatever_others_looked_at(tmp_path: Path) -> None:
+    """Prometheus away: an agent of yesterday stays chosen, though the last to ask looked at an hour without it."""
+    answering = Answering()
+    board = answering.board(tmp_path, panel(1, 'x{agent_id=~"$agent"}'))
+    day = View("now-24h", "now", {"agent": ("ford", "nobody")})
+    before = await board.checked(page(board), day)
+    assert (await board.answer(first(board), before)).state == "ok"
+    answering.names = ["arthur"]
+    hour = await board.checked(page(board), View("now-1h", "now", {"agent": ("ford",)}))
+    assert hour.choices == {"agent": ("$__all",)}
+    answering.now += 30
+    answering.fault = (503, "")
+    away = await board.checked(page(board), day)
+    assert away.choices == before.choices == {"agent": ("ford",)}
+    assert (await board.answer(first(board), away)).state == "stale"
+
+
 async def test_a_range_longer_than_what_is_kept_is_cut_and_said(tmp_path: Path) -> None:
     """A year is the fifteen days that Prometheus has; what it keeps whole is not cut."""
     answering = Answering()

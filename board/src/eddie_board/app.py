@@ -33,6 +33,10 @@ RECONNECT = 10.0
 """Seconds a page is kept for a browser that lost its connection; then it loads the page anew, address and all."""
 
 
+TABS = 3600.0
+"""Seconds NiceGUI keeps the storage of a browser's tab, else 30 days for each: the board has nothing in it."""
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Build the board. NiceGUI has one application a process, so this is called once in a process."""
     http = httpx.AsyncClient(trust_env=False, timeout=settings.board_timeout_seconds)
@@ -62,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         return FileResponse(draw.SCRIPT, media_type="text/javascript")
 
     _pages(house)
+    pages.storage.max_tab_storage_age = TABS
     # Long polling needs POST, which the guard refuses.
     pages.config.socket_io_js_transports = ["websocket"]
     ui.run_with(

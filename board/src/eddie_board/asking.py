@@ -21,6 +21,9 @@ MOST_QUESTIONS = 1024
 MOST_POINTS = 1_000_000
 """Points of their answers together, 32 bytes each; a page of 6 hours has 40 000."""
 
+MOST_KNOWN = 100
+"""Lists of a variable's values kept for when Prometheus fails; the one that was answered longest ago goes."""
+
 Choices = Mapping[str, tuple[str, ...]]
 
 
@@ -32,7 +35,12 @@ class Asking:
         self._columns: Once[Columns] = Once(MOST_QUESTIONS, lambda answer: answer.points, MOST_POINTS)
         self._names: Once[tuple[str, ...]] = Once(64, len, 200_000)
         self._retention: Once[float] = Once(1)
-        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._known: dict[tuple[str, str, str, float], tuple[str, ...]] = {}
+
+    def turn(self, now: float) -> None:
+        """Let go what was kept for intervals before ``now``, also where nobody asks in this one."""
+        for kept in (self._columns, self._names, self._retention):
+            kept.turn(now)
 
     async def columns(self, now: float, query: Query) -> Columns:
         """Ask ``query``. Raises PrometheusError."""
@@ -62,20 +70,24 @@ class Asking:
         if question is None:
             return Values(tuple(each for each in variable.default if each != ALL))
         label, match = question
-        known = (dashboard.uid, variable.name)
         try:
             match = interpolate(match, texts(dashboard.variables, choices))
-            key = (label, match, window.start, window.end)
+        except KeyError as error:
+            return Values((), f"Variable {variable.label}: {error.args[0]}")
+        key = (label, match, window.start, window.end)
+        # By the length too: who looks at a day knows agents that a quarter of an hour has forgotten.
+        known = (dashboard.uid, variable.name, match, window.end - window.start)
+        try:
             found = await self._names.get(
                 now, key, lambda: self._prometheus.label_values(label, match, window.start, window.end)
             )
         except PrometheusError as error:
             return Values(self._known.get(known, ()), str(error))
-        except KeyError as error:
-            return Values((), f"Variable {variable.label}: {error.args[0]}")
-        if len(self._known) > 100:
-            self._known.clear()
-        names = self._known[known] = arranged(variable, found)
+        names = arranged(variable, found)
+        self._known.pop(known, None)
+        self._known[known] = names
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
         return Values(names)
 
     async def checked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import fields
@@ -18,6 +19,10 @@ MOST = 128
 """Pictures kept: a dozen panels in ten views. Each is some hundred kilobytes; the one not asked for longest goes."""
 
 
+KEPT = 90.0
+"""Seconds a picture is kept after it was shown: three refreshes; the answers it is of are over then."""
+
+
 class Drawings:
     """The pictures that were drawn last, by the answer they are of: an answer never changes.
 
@@ -30,7 +35,7 @@ class Drawings:
         self._draws = draws
         self._link = link
         self._most = most
-        self._kept: OrderedDict[Hashable, tuple[Answer, Panel, orjson.Fragment]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Answer, Panel, orjson.Fragment, float]] = OrderedDict()
 
     def of(self, panel: Panel, answer: Answer) -> orjson.Fragment:
         """Answer the picture of ``answer``, written; the same object each time it is asked for.
@@ -40,15 +45,22 @@ class Drawings:
         # By what is drawn: a picture that is kept while Prometheus is away is another answer with the same series.
         parts = (panel, answer.series, answer.marks, answer.queries)
         key = (*map(id, parts), answer.notes)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key][2]
+        now = time.monotonic()
+        if known := self._kept.pop(key, None):
+            self._kept[key] = (*known[:3], now)
+            return known[2]
         written = orjson.Fragment(orjson.dumps(self._picture(panel, answer), option=orjson.OPT_NON_STR_KEYS))
         # Both are kept with it: while they live nothing else can have the ids of their parts.
-        self._kept[key] = (answer, panel, written)
+        self._kept[key] = (answer, panel, written, now)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
         return written
+
+    def turn(self) -> None:
+        """Let go the pictures that nobody has looked at for a while."""
+        now = time.monotonic()
+        while self._kept and now - next(iter(self._kept.values()))[3] > KEPT:
+            self._kept.popitem(last=False)
 
     def _picture(self, panel: Panel, answer: Answer) -> dict[str, Any]:
         picture = self._draws(panel, answer, answer.window)

@@ -40,6 +40,9 @@ class House:
         interval = self.settings.board_scrape_seconds
         while True:
             await asyncio.sleep(interval - time.time() % interval + LAG)
+            # Here, because nobody else does where nobody looks.
+            self.board.turn()
+            self.drawings.turn()
             now = time.time()  # one for all: who is due is due with the others
             for viewer in tuple(self.viewers):
                 viewer.beat(now)

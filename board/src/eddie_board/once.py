@@ -45,11 +45,7 @@ class Once(Generic[Result]):
 
     async def get(self, round_: float, key: Hashable, work: Callable[[], Awaitable[Result]]) -> Result:
         """Answer what ``work`` answered to ``key`` in this round, or raise what it raised."""
-        # A slow asker may come with the round before; one far back is a clock that was set.
-        if not self._round - CLOCK_SECONDS < round_ <= self._round:
-            self._round = round_
-            for old in list(self._tasks):
-                self._forget(old)
+        self.turn(round_)
         if time.monotonic() - self._failed.get(key, time.monotonic()) > FAULT_SECONDS:
             self._forget(key)
         task = self._tasks.get(key)
@@ -59,6 +55,14 @@ class Once(Generic[Result]):
         self._tasks.move_to_end(key)
         self._trim()
         return await asyncio.shield(task)
+
+    def turn(self, round_: float) -> None:
+        """Begin a round, if it is a new one: results of the one before are let go."""
+        # A slow asker may come with the round before; one far back is a clock that was set.
+        if not self._round - CLOCK_SECONDS < round_ <= self._round:
+            self._round = round_
+            for old in list(self._tasks):
+                self._forget(old)
 
     async def _run(self, work: Callable[[], Awaitable[Result]]) -> Result:
         return await work()

@@ -79,6 +79,12 @@ class Board:
         self._last: OrderedDict[Hashable, Answer] = OrderedDict()
         self._points = 0
 
+    def turn(self) -> None:
+        """Let go what was kept for scrape intervals that are over; the last pictures stay."""
+        now = self._now()
+        self._answers.turn(now)
+        self._asking.turn(now)
+
     async def answer(self, panel: Panel, view: View) -> Answer:
         """Answer what ``panel`` shows in ``view`` now."""
         now = self._now()
