@@ -53,6 +53,14 @@ class Fleet:
         agent = self.agents.get(agent_id)
         return agent is not None and not agent.gone
 
+    def give_gauge(self, agent_id: str) -> None:
+        """Let an agent that is there have its gauge of work in flight, from now on."""
+        agent = self.agents.get(agent_id)
+        if agent is not None and not agent.active:
+            agent.active = True
+            self.agents.note(agent_id, agent)
+            self._families["agent_active_tasks"].child((agent_id,))
+
     def introduce_agent(self, agent_id: str, language: str, version: str) -> None:
         """Show what an agent's hello told of it; a new version replaces the old."""
         agent = self.agents.get(agent_id)
@@ -131,7 +139,6 @@ class Fleet:
 
     def _dismiss(self, agent_id: str, agent: Agent) -> None:
         agent.gone = True
-        agent.active = (agent_id,) in self._families["agent_active_tasks"].children
         if self.agents.get(agent_id) is agent:
             self.agents.note(agent_id, agent)
         self._families["agent_active_tasks"].remove((agent_id,))
@@ -172,7 +179,11 @@ class Fleet:
         info = None if language is None else (language, version)
         agent = Agent(latest, heard, bool(gone), number, info=info, active=bool(active))
         self.agents.restore(name, agent)
-        if not agent.gone and info is not None:
+        if agent.gone:
+            return
+        if agent.active:
+            self._families["agent_active_tasks"].set((name,), 0)
+        if info is not None:
             self._families["eddie_agent_info"].set((name, *info), 1)
 
     def restore_container(self, number: int, row: Row) -> None:

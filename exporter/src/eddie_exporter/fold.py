@@ -53,6 +53,7 @@ def _chunk_started(state: State, event: events.ChunkStarted, ts: float) -> None:
     state.fleet.hear_agent(event.agent_id, ts, state.now)
     key = (event.chunk_id, event.agent_id)
     if state.fleet.is_there(event.agent_id) and state.chunks.expects(key, state.now):
+        state.fleet.give_gauge(event.agent_id)
         state.chunks.start(key, event.agent_id, state.now, event.lease_seconds)
         state.count("eddie_chunks_started_total", ())
 
@@ -82,6 +83,7 @@ def _task_started(state: State, event: events.TaskStarted, ts: float) -> None:
     state.fleet.hear_agent(event.agent_id, ts, state.now)
     key = (event.task_id, event.agent_id, event.stage)
     if state.fleet.is_there(event.agent_id) and state.tasks.expects(key, state.now):
+        state.fleet.give_gauge(event.agent_id)
         state.tasks.start(key, event.agent_id, state.now, event.lease_seconds, event.stage)
 
 
@@ -110,7 +112,6 @@ def _agent_hello(state: State, event: events.AgentHello, ts: float) -> None:
     agent = event.agent_id
     state.fleet.hear_agent(agent, ts, state.now, hello=True)
     born: list[tuple[str, tuple[str, ...]]] = [
-        ("agent_active_tasks", (agent,)),
         ("agent_tasks_executed_total", (agent,)),
         ("chunk_execution_seconds", (agent,)),
         ("eddie_tokens_total", (agent, "in")),
@@ -124,6 +125,7 @@ def _agent_hello(state: State, event: events.AgentHello, ts: float) -> None:
         born += [("task_failure_total", (stage, reason)) for reason in event.reasons or ()]
     for name, labels in born:
         state.families[name].child(labels)
+    state.fleet.give_gauge(agent)
     state.fleet.introduce_agent(agent, event.language or "", event.version or "")
 
 

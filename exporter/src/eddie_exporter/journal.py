@@ -310,11 +310,14 @@ class Journal:
         raise StoreIOError(f"{self.path} was deleted or replaced under the running exporter")
 
     def close(self) -> None:
-        """Close; what was not committed is gone."""
+        """Close, once and for all; what was not committed is gone."""
+        if self._lock < 0:
+            return
         self.abandon()
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
         os.close(self._lock)
+        self._lock = -1
 
     @contextlib.contextmanager
     def _honest(self) -> Iterator[None]:

@@ -66,7 +66,7 @@ class MetricsCollector:
             self.state = State(self.settings, self.clock(), self.steady(), rows)
             self.state.families["eddie_docker_up"].set((), self._docker_up)
             self.state.families["eddie_store_info"].set((incarnation,), 1)
-            self.state.publish()
+            self.state.show()
 
     def at(self) -> State:
         """Bring the state's clocks up to now, and answer it; hold the lock."""

@@ -34,7 +34,7 @@ class Known:
 
 @dataclass(slots=True)
 class Agent(Known):
-    """An agent, the label values its info series has (language, version), and whether its gauge left with it."""
+    """An agent, the label values its info series has (language, version), and whether it has a gauge while there."""
 
     info: tuple[str, str] | None = None
     active: bool = False

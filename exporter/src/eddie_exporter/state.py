@@ -54,6 +54,7 @@ class State:
         self.retired = Retired(self.families, self.tables, settings)
         if rows is not None:
             self._restore(rows)
+            self.publish()
         self._bear()
 
     def _bear(self) -> None:
@@ -142,6 +143,12 @@ class State:
         for child in self.budget.moved:
             if child.family.metric.kind != "gauge" and child.family.children.get(child.labels) is child:
                 child.number = self.tables.series.put(child.number, _row(child))
+
+    def show(self) -> None:
+        """Let scrapes see everything as it is now, before a store has it: what begins at zero is true at once."""
+        for child in self.budget.moved:
+            child.show()
+            child.moved = True
 
     def publish(self) -> None:
         """Let scrapes see everything that moved: it is on disk now, or there is no store."""

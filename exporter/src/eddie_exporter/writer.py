@@ -78,6 +78,7 @@ class Writer:
         self._last_commit = 0.0
         collector.gauges = self._gauges
         if journal is not None:
+            collector.defer = self._defer
             collector.resume(journal.meta.get("steady"), journal.meta.get("wall"))
             self._load()
 
@@ -140,8 +141,9 @@ class Writer:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
-        self._collector.defer = None
-        if self._journal is not None:
+        if self._journal is None:
+            self._collector.defer = None
+        else:
             self._journal.close()
 
     def _defer(self, work: Callable[[], None]) -> None:
@@ -162,7 +164,7 @@ class Writer:
                 outcomes = self._group(jobs)
                 jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes)
             if stopping or time.monotonic() >= due:
-                self._tick(last=stopping)
+                self.tick(last=stopping)
                 due = time.monotonic() + TICK_SECONDS
 
     def _drain(self, first: Job | None, jobs: list[Job]) -> bool:
@@ -248,8 +250,11 @@ class Writer:
             state.publish()
             state.observe("eddie_commit_seconds", (), (time.perf_counter_ns() - started) / NANO)
 
-    def _tick(self, *, last: bool) -> None:
-        """Do what is due when nobody asks: the exporter's own counts, forgetting, the log, the file's place."""
+    def tick(self, *, last: bool = False) -> None:
+        """Do what is due when nobody asks: the exporter's own counts, forgetting, the log, the file's place.
+
+        ``last``: commit even if only costs have moved.
+        """
         if self._failed is not None:
             return
         try:
