@@ -1,4 +1,4 @@
-"""Station *exposed*: families become prometheus_client's metrics, sample by sample, in the order a scrape wants them.
+"""Station *exposed*: families at one moment, and what our renderer is held to: the same as prometheus_client's metrics.
 
 ``_created`` stands directly after its child's own samples and is never left out of one child: with the feature
 flag ``created-timestamp-zero-ingestion`` Prometheus looks ahead for it, and without it needs 20 s instead of
@@ -8,17 +8,21 @@ flag ``created-timestamp-zero-ingestion`` Prometheus looks ahead for it, and wit
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prometheus_client import Metric as Exposed
 from prometheus_client.utils import floatToGoString
 
 from eddie_exporter.catalogue import Metric
-from eddie_exporter.store import Family
+from eddie_exporter.store import Child, Family, Shown
+
+Entry = tuple[Child, Shown]
+"""A child, for what never changes of it, and what it showed at that moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildCopy:
+class ChildCopy(NamedTuple):
     """One child at one moment."""
 
     labels: tuple[str, ...]
@@ -37,26 +41,32 @@ class FamilyCopy:
 
     metric: Metric
     bounds: tuple[int, ...]
-    children: list[ChildCopy]
+    entries: list[Entry]
+
+    def children(self) -> Iterator[ChildCopy]:
+        """Yield the children."""
+        for child, shown in self.entries:
+            value, counts = shown if isinstance(shown, tuple) else (shown, ())
+            yield ChildCopy(child.labels, value, child.created, counts)
 
     def values(self) -> dict[tuple[str, ...], float]:
         """Answer the exposed value by label values."""
-        return {child.labels: _exposed(child.value, self.metric.unit) for child in self.children}
+        return {child.labels: _exposed(child.value, self.metric.unit) for child in self.children()}
 
 
 def copy(family: Family, now: float) -> FamilyCopy:
     """Copy what is shown of a family, under the collector's lock."""
-    children = []
+    entries: list[Entry] = []
+    counts = family.metric.kind != "gauge"
     for child in family.children.values():
         shown = child.shown
         if shown is None:
             continue
-        if child.created > now and family.metric.kind != "gauge":
-            child.created = 0.0
+        if counts and child.created > now:
+            child.created, child.texts = 0.0, None
             child.move()
-        value, counts = shown if isinstance(shown, tuple) else (shown, ())
-        children.append(ChildCopy(child.labels, value, child.created, counts))
-    return FamilyCopy(family.metric, family.bounds, children)
+        entries.append((child, shown))
+    return FamilyCopy(family.metric, family.bounds, entries)
 
 
 def _bound(seconds: float) -> str:
@@ -73,7 +83,7 @@ def expose(family: FamilyCopy, *, openmetrics: bool) -> Exposed:
     name = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
     exposed = Exposed(name, metric.help, metric.kind)
     bounds = [_bound(bound / metric.unit) for bound in family.bounds] + ["+Inf"]
-    for child in family.children:
+    for child in family.children():
         labels = dict(zip(metric.labels, child.labels, strict=True))
         if metric.kind == "histogram":
             for bound, count in zip(bounds, child.cumulative(), strict=True):

@@ -52,7 +52,7 @@ def histograms(copies: Sequence[FamilyCopy]) -> dict[str, dict[tuple[str, ...], 
                 child.cumulative(),
                 child.value / one.metric.unit,
             )
-            for child in one.children
+            for child in one.children()
         }
         for one in copies
         if one.metric.kind == "histogram"

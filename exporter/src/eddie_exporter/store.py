@@ -31,11 +31,11 @@ Shown = float | tuple[float, tuple[int, ...]]
 class Child:
     """One series that counts: an integer total, or a gauge's number, and when it began.
 
-    ``shown`` is what was made durable (None: nothing yet), ``number`` its row in the store, ``labels_text`` a
-    place where the renderer keeps the labels as it writes them.
+    ``shown`` is what was made durable (None: nothing yet), ``number`` its row in the store, ``texts`` a place where
+    the renderer keeps the labels and the creation time as it writes them.
     """
 
-    __slots__ = ("created", "family", "labels", "labels_text", "moved", "number", "shown", "value")
+    __slots__ = ("created", "family", "labels", "moved", "number", "shown", "texts", "value")
 
     def __init__(self, family: Family, labels: tuple[str, ...], created: float) -> None:
         """Begin at zero."""
@@ -46,7 +46,7 @@ class Child:
         self.shown: Shown | None = None
         self.moved = False
         self.number = 0
-        self.labels_text: str | None = None
+        self.texts: tuple[str, str] | None = None
 
     def move(self) -> None:
         """Note that this child changed, so that it is made durable and shown."""
