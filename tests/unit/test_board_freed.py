@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,3 +91,26 @@ async def test_the_house_sees_to_it_where_nobody_looks() -> None:
     await asyncio.wait_for(done.wait(), 10)
     beating.cancel()
     assert turned[:2] == ["board", "drawings"]
+
+
+async def test_the_clock_holds_no_page_that_was_left() -> None:
+    """The last page it woke is free when its reader has left, though nobody else comes to be woken."""
+    nobody: Any = SimpleNamespace(turn=lambda: None)
+    house = House(Settings(board_scrape_seconds=1), nobody, nobody, nobody, nobody)
+    woken = asyncio.Event()
+
+    class Viewer:
+        def beat(self, _now: float) -> None:
+            woken.set()
+
+    viewer = Viewer()
+    left = weakref.ref(viewer)
+    house.viewers.add(viewer)
+    beating = asyncio.create_task(house.beat())
+    await asyncio.wait_for(woken.wait(), 10)
+    house.viewers.discard(viewer)
+    del viewer
+    await asyncio.sleep(0)
+    gc.collect()
+    assert left() is None
+    beating.cancel()

@@ -43,8 +43,11 @@ class House:
             # Here, because nobody else does where nobody looks.
             self.board.turn()
             self.drawings.turn()
-            now = time.time()  # one for all: who is due is due with the others
-            for viewer in tuple(self.viewers):
-                viewer.beat(now)
-                # One after the other: what the first has drawn the others only send.
-                await asyncio.sleep(0)
+            await self._wake(time.time())  # one time for all: who is due is due with the others
+
+    async def _wake(self, now: float) -> None:
+        # Of its own, so that nothing of the last page is held while the clock sleeps.
+        for viewer in tuple(self.viewers):
+            viewer.beat(now)
+            # One after the other: what the first has drawn the others only send.
+            await asyncio.sleep(0)
