@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from eddie_exporter.catalogue import MICRO
 from eddie_exporter.decode import STRUCTS
 from eddie_exporter.state import State
 from eddie_metrics import events
@@ -29,24 +30,34 @@ def apply(state: State, batch: Sequence[Event], sent: float | None = None) -> No
             ts = wall
         else:
             if (wall if sent is None else sent) - ts > LATE_SECONDS:
-                state.count("eddie_late_events_total", (kind,))
+                state.add["eddie_late_events_total"]((kind,), 1)
             ts = min(ts, wall)
         move(state, event, ts)
     for struct, count in Counter(map(type, batch)).items():
-        state.count("eddie_events_accepted_total", (_MOVES[struct][0],), count)
+        state.add["eddie_events_accepted_total"]((_MOVES[struct][0],), count)
+
+
+def _spend(state: State, event: Any) -> None:
+    """Count an event's tokens and cost, where it tells them."""
+    if event.tokens_in is not None:
+        state.add["eddie_tokens_total"]((event.agent_id, "in"), event.tokens_in)
+    if event.tokens_out is not None:
+        state.add["eddie_tokens_total"]((event.agent_id, "out"), event.tokens_out)
+    if event.cost_usd is not None:
+        state.add["eddie_cost_usd_total"]((event.agent_id,), round(event.cost_usd * MICRO))
 
 
 def _task_split(state: State, event: events.TaskSplit, _: float) -> None:
-    state.count("task_split_total", ())
-    state.count("task_split_chunks_total", (), event.chunks)
+    state.add["task_split_total"]((), 1)
+    state.add["task_split_chunks_total"]((), event.chunks)
     state.splits.add(event.task_id)
 
 
 def _timeout(state: State, event: events.Timeout, ts: float) -> None:
     state.fleet.hear_agent(event.agent_id, ts, state.now)
-    state.count("timeout_events_total", (event.agent_id, event.reason))
+    state.add["timeout_events_total"]((event.agent_id, event.reason), 1)
     if event.stage is not None:
-        state.count("eddie_stage_timeouts_total", (event.stage,))
+        state.add["eddie_stage_timeouts_total"]((event.stage,), 1)
 
 
 def _chunk_started(state: State, event: events.ChunkStarted, ts: float) -> None:
@@ -55,22 +66,22 @@ def _chunk_started(state: State, event: events.ChunkStarted, ts: float) -> None:
     if state.fleet.is_there(event.agent_id) and state.chunks.expects(key, state.now):
         state.fleet.give_gauge(event.agent_id)
         state.chunks.start(key, event.agent_id, state.now, event.lease_seconds)
-        state.count("eddie_chunks_started_total", ())
+        state.add["eddie_chunks_started_total"]((), 1)
 
 
 def _chunk_execution(state: State, event: events.ChunkExecution, ts: float) -> None:
     state.fleet.hear_agent(event.agent_id, ts, state.now)
-    state.observe("chunk_execution_seconds", (event.agent_id,), event.seconds)
-    state.count("agent_tasks_executed_total", (event.agent_id,))
-    state.count("eddie_chunk_outcomes_total", (event.outcome,))
-    state.spent(event.agent_id, event)
+    state.families["chunk_execution_seconds"].observe((event.agent_id,), round(event.seconds * MICRO))
+    state.add["agent_tasks_executed_total"]((event.agent_id,), 1)
+    state.add["eddie_chunk_outcomes_total"]((event.outcome,), 1)
+    _spend(state, event)
     if event.chunk_id is None or not state.chunks.finish((event.chunk_id, event.agent_id), state.now):
-        state.count("eddie_chunks_started_total", ())  # its end is all that was told of its start
+        state.add["eddie_chunks_started_total"]((), 1)  # its end is all that was told of its start
 
 
 def _merge_deduplication(state: State, event: events.MergeDeduplication, _: float) -> None:
-    state.count("merge_chunks_combined_total", (), event.chunks)
-    state.count("merge_deduplication_total", (), event.duplicates)
+    state.add["merge_chunks_combined_total"]((), event.chunks)
+    state.add["merge_deduplication_total"]((), event.duplicates)
 
 
 def _docker_resource_allocation(state: State, event: events.DockerResourceAllocation, ts: float) -> None:
@@ -89,22 +100,22 @@ def _task_started(state: State, event: events.TaskStarted, ts: float) -> None:
 
 def _task_finished(state: State, event: events.TaskFinished, ts: float) -> None:
     state.fleet.hear_agent(event.agent_id, ts, state.now)
-    state.observe("task_execution_seconds", (event.stage,), event.seconds)
+    state.families["task_execution_seconds"].observe((event.stage,), round(event.seconds * MICRO))
     if event.outcome == "success":
-        state.count("task_success_total", (event.stage,))
+        state.add["task_success_total"]((event.stage,), 1)
     else:
-        state.count("task_failure_total", (event.stage, str(event.reason)))
-    state.count("agent_tasks_executed_total", (event.agent_id,))
+        state.add["task_failure_total"]((event.stage, str(event.reason)), 1)
+    state.add["agent_tasks_executed_total"]((event.agent_id,), 1)
     if state.splits.take(event.task_id):
-        state.count("eddie_fallback_tasks_total", (event.outcome,))
-    state.spent(event.agent_id, event)
+        state.add["eddie_fallback_tasks_total"]((event.outcome,), 1)
+    _spend(state, event)
     state.tasks.finish((event.task_id, event.agent_id, event.stage), state.now)
 
 
 def _fallback_depth_exceeded(state: State, event: events.FallbackDepthExceeded, ts: float) -> None:
     if event.agent_id is not None:
         state.fleet.hear_agent(event.agent_id, ts, state.now)
-    state.count("fallback_depth_exceeded_total", ())
+    state.add["fallback_depth_exceeded_total"]((), 1)
 
 
 def _agent_hello(state: State, event: events.AgentHello, ts: float) -> None:

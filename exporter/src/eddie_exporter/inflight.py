@@ -7,9 +7,10 @@ for the lease's time, so that a start which arrives after it adds nothing. Not t
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eddie_exporter.store import Family
 from eddie_exporter.tables import Row, Tables
@@ -25,7 +26,6 @@ IDLE_LEASES = 1_000
 
 _SEPARATOR = "\x1f"
 """Between the parts of a key in the store; the contract allows no control character in them."""
-_NEVER = (0.0, 0)
 Key = tuple[str, ...]
 
 
@@ -40,6 +40,14 @@ class Work:
     number: int = 0
 
 
+class _Written(NamedTuple):
+    """A row of what finished: until when any of it is remembered, and how much it is."""
+
+    number: int
+    ends: float
+    size: int
+
+
 class InFlight:
     """The ids of what was started and has neither finished nor outlived its lease."""
 
@@ -50,7 +58,9 @@ class InFlight:
         self._tables = tables
         self._work: dict[Key, Work] = {}
         self._leases: list[tuple[float, int, Key]] = []
-        self._finished: OrderedDict[int, tuple[float, int]] = OrderedDict()
+        self._finished: OrderedDict[int, float] = OrderedDict()
+        self._unwritten: list[tuple[Key, float]] = []
+        self._written: deque[_Written] = deque()
         self._count = 0
 
     def __len__(self) -> int:
@@ -61,7 +71,7 @@ class InFlight:
         """Whether a start of ``key`` would add something: not in flight, not finished, and there is place."""
         if key in self._work or len(self._work) >= MAX_STARTED:
             return False
-        return self._finished.get(hash(key), _NEVER)[0] <= now
+        return self._finished.get(hash(key), 0.0) <= now
 
     def start(self, key: Key, agent_id: str, now: float, lease: float | None, stage: str | None = None) -> None:
         """Take ``key`` in (ask ``expects`` first) and move its agent's gauge; ``lease`` in seconds."""
@@ -84,11 +94,8 @@ class InFlight:
         ends = now + DEFAULT_LEASE_SECONDS if work is None else now + work.ends - work.started
         if work is not None:
             self._leave(work)
-        self._forget(hash(key))
-        row = (self._kind, _SEPARATOR.join(key), ends)
-        self._finished[hash(key)] = (ends, self._tables.finished.add(row))
-        while len(self._finished) > MAX_FINISHED:
-            self._forget(next(iter(self._finished)))
+        self._remember(key, ends)
+        self._unwritten.append((key, ends))
         if len(self._leases) > 2 * len(self._work) + IDLE_LEASES:
             self._throw_out()
         return work is not None
@@ -98,9 +105,23 @@ class InFlight:
             self._gauge.add((work.agent_id,), -1)
         self._tables.flights.drop(work.number)
 
-    def _forget(self, finished: int) -> None:
-        _, number = self._finished.pop(finished, _NEVER)
-        self._tables.finished.drop(number)
+    def _remember(self, key: Key, ends: float) -> None:
+        known = hash(key)
+        self._finished[known] = ends
+        self._finished.move_to_end(known)
+        if len(self._finished) > MAX_FINISHED:
+            self._finished.popitem(last=False)
+
+    def write(self) -> None:
+        """Put what finished since the last commit into one row: a row each would cost more than all the counting."""
+        if self._unwritten:
+            lines = "\n".join(_SEPARATOR.join((*key, repr(ends))) for key, ends in self._unwritten)
+            number = self._tables.finished.add((self._kind, lines))
+            self._written.append(_Written(number, max(ends for _, ends in self._unwritten), len(self._unwritten)))
+
+    def written(self) -> None:
+        """Begin to collect for the next row: this one is durable, or there is no store."""
+        self._unwritten.clear()
 
     def _throw_out(self) -> None:
         """Drop leases of what has finished: they may be a week long, and a busy fleet makes millions in that time."""
@@ -120,11 +141,13 @@ class InFlight:
                 work = self._work.pop(key)
                 self._leave(work)
                 yield work
-        while self._finished:
-            oldest = next(iter(self._finished))
-            if self._finished[oldest][0] > now:
-                break
-            self._forget(oldest)
+        while self._finished and next(iter(self._finished.values())) <= now:
+            self._finished.popitem(last=False)
+        kept = sum(row.size for row in self._written)
+        while self._written and (self._written[0].ends <= now or kept - self._written[0].size >= MAX_FINISHED):
+            gone = self._written.popleft()
+            kept -= gone.size
+            self._tables.finished.drop(gone.number)
 
     def oldest(self) -> dict[str, float]:
         """Answer when the oldest task of each stage started."""
@@ -141,5 +164,10 @@ class InFlight:
 
     def restore_finish(self, number: int, row: Row) -> None:
         """Take back what finished."""
-        _, key, ends = row
-        self._finished[hash(tuple(key.split(_SEPARATOR)))] = (ends, number)
+        lines = row[1].split("\n")
+        latest = 0.0
+        for line in lines:
+            *key, ends = line.split(_SEPARATOR)
+            self._remember(tuple(key), float(ends))
+            latest = max(latest, float(ends))
+        self._written.append(_Written(number, latest, len(lines)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import platform
-from typing import Any
 
 from eddie_exporter.catalogue import CATALOGUE, MICRO
 from eddie_exporter.fleet import Fleet
@@ -45,6 +44,7 @@ class State:
             )
             for metric in CATALOGUE
         }
+        self.add = {name: family.add for name, family in self.families.items()}
         gauge = self.families["agent_active_tasks"]
         self.tasks = InFlight("task", gauge, self.tables)
         self.chunks = InFlight("chunk", gauge, self.tables)
@@ -109,7 +109,7 @@ class State:
 
     def count(self, family: str, labels: tuple[str, ...], amount: int = 1) -> None:
         """Count ``amount`` more in a counter."""
-        self.families[family].add(labels, amount)
+        self.add[family](labels, amount)
 
     def observe(self, family: str, labels: tuple[str, ...], seconds: float) -> None:
         """Observe a duration in a histogram or summary."""
@@ -140,6 +140,8 @@ class State:
 
     def stored(self) -> None:
         """Put the rows of every series that moved beside the other rows that changed, before a commit."""
+        self.tasks.write()
+        self.chunks.write()
         for child in self.budget.moved:
             if child.family.metric.kind != "gauge" and child.family.children.get(child.labels) is child:
                 child.number = self.tables.series.put(child.number, _row(child))
@@ -156,15 +158,8 @@ class State:
             child.show()
         self.budget.moved.clear()
         self.tables.clear()
-
-    def spent(self, agent_id: str, event: Any) -> None:
-        """Count an event's tokens and cost, where it tells them."""
-        if event.tokens_in is not None:
-            self.count("eddie_tokens_total", (agent_id, "in"), event.tokens_in)
-        if event.tokens_out is not None:
-            self.count("eddie_tokens_total", (agent_id, "out"), event.tokens_out)
-        if event.cost_usd is not None:
-            self.count("eddie_cost_usd_total", (agent_id,), round(event.cost_usd * MICRO))
+        self.tasks.written()
+        self.chunks.written()
 
 
 def _row(child: Child) -> Row:

@@ -15,11 +15,16 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Table:
-    """The changed rows of one table: ``changed`` maps a row's number to its columns, or to None when it went."""
+    """The changed rows of one table: ``changed`` maps a row's number to its columns, or to None when it went.
+
+    ``guarded``: its rows carry a checksum, because totals are made of them.
+    """
 
     name: str
     columns: tuple[str, ...]
+    guarded: bool = False
     last: int = 0
+    written: int = 0
     changed: dict[int, Row | None] = field(default_factory=dict)
 
     def add(self, row: Row) -> int:
@@ -37,8 +42,15 @@ class Table:
 
     def drop(self, number: int) -> None:
         """Take a row away; number 0 never was one."""
-        if number:
+        if number > self.written:
+            self.changed.pop(number, None)  # came and went between two commits
+        elif number:
             self.changed[number] = None
+
+    def clear(self) -> None:
+        """Forget what changed: it is committed, or there is no store."""
+        self.changed.clear()
+        self.written = self.last
 
 
 class Tables:
@@ -46,11 +58,11 @@ class Tables:
 
     def __init__(self) -> None:
         """Begin with nothing changed."""
-        self.series = Table("series", ("family", "labels", "created", "value", "counts"))
-        self.retired = Table("retired", ("family", "value", "counts"))
-        self.epochs = Table("epochs", ("producer", "epoch", "seq", "checksum", "heard"))
+        self.series = Table("series", ("family", "labels", "created", "value", "counts"), guarded=True)
+        self.retired = Table("retired", ("family", "value", "counts"), guarded=True)
+        self.epochs = Table("epochs", ("producer", "epoch", "seq", "checksum", "heard"), guarded=True)
         self.flights = Table("flights", ("kind", "key", "agent", "stage", "started", "ends"))
-        self.finished = Table("finished", ("kind", "key", "ends"))
+        self.finished = Table("finished", ("kind", "keys"))
         self.splits = Table("splits", ("task_id",))
         self.agents = Table("agents", ("name", "latest", "heard", "gone", "active", "language", "version"))
         self.containers = Table(
@@ -80,7 +92,7 @@ class Tables:
     def clear(self) -> None:
         """Forget what changed: it is committed, or there is no store."""
         for table in self.all():
-            table.changed.clear()
+            table.clear()
 
 
 Rows = dict[str, Sequence[tuple[int, Row]]]
