@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
-import shutil
-import socket
-import subprocess
+import re
+import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.support.composed import Composed, left
+from tests.support.composed import Composed
 from tests.support.eventually import eventually
 from tests.support.probes import INSIDE, OWNER, POST, REACHED, STATUSES
-from tests.support.programs import ROOT
 
 SERVICES = ("exporter", "prometheus", "alertmanager", "docker-proxy")
 
@@ -37,28 +33,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
 def moment(text: str) -> dt.datetime:
     """Read the engine's time, whose nanoseconds Python does not take."""
     return dt.datetime.fromisoformat(text[:19] + "+00:00")
-
-
-def test_compose_reads_it_without_settings() -> None:
-    """compose.yaml is valid on a clean clone, and no daemon is asked."""
-    if shutil.which("docker") is None or subprocess.run(["docker", "compose", "version"], check=False).returncode:
-        pytest.skip("no Docker Compose")
-    command = ["docker", "compose", "--env-file", os.devnull, "config", "--quiet"]
-    env = {key: value for key, value in os.environ.items() if not key.endswith("_IMAGE")}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize(("bind", "asked"), [("192.0.2.1", True), (None, False)])
-def test_published_beyond_loopback_it_asks_for_tokens(bind: str | None, asked: bool, tmp_path: Path) -> None:
-    """Who sends always needs a token; who reads, only with EDDIE_BIND, even in a bare `docker compose up`."""
-    stack = Composed(tmp_path, "eddie-test", more={"EDDIE_BIND": bind} if bind else {})
-    if shutil.which("docker") is None:
-        pytest.skip("no Docker Compose")
-    exporter = json.loads(stack.docker("compose", "config", "--format", "json"))["services"]["exporter"]
-    assert exporter["environment"]["EDDIE_INGEST_TOKEN_FILE"]
-    assert bool(exporter["environment"]["EDDIE_READ_TOKEN_FILE"]) is asked
-    assert exporter["ports"][0]["host_ip"] == (bind or "127.0.0.1")
 
 
 def test_all_is_healthy_within_a_minute(stack: Composed) -> None:
@@ -216,53 +190,36 @@ def test_the_watcher_sees_docker_through_the_proxy(stack: Composed) -> None:
     eventually(lambda: _is(stack.get("exporter", "/health")["docker"], "up"), within=20)
 
 
+def test_start_fresh_moves_the_store_aside_and_deletes_nothing(stack: Composed) -> None:
+    """The exporter's own container comes back, empty; the old store lies beside the new one on the same volume."""
+    token = (stack.folder / "secrets/exporter/ingest_token").read_text().strip()
+    assert stack.agent(POST, token)[0] == 202
+    before = {name: one["Id"] for name, one in stack.containers().items()}
+    assert any(series.startswith("timeout_events_total{") for series in _scraped(stack))
+    done = stack.command("start-fresh")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"the old store lies aside in volume {stack.project}_exporter-data" in done.stdout
+    assert {name: one["Id"] for name, one in stack.containers().items()} == before
+    assert not any(series.startswith("timeout_events_total{") for series in _scraped(stack))
+    files = stack.python("exporter", "import json, os; print(json.dumps(os.listdir('/var/lib/eddie')))")
+    assert {"journal.db", "lock"} < set(files)
+    assert any(name.startswith("journal.db.aside-") for name in files)
+
+
+def test_status_says_where_the_store_lies_and_its_size(stack: Composed) -> None:
+    """The volume's name, and the size that Prometheus scraped last; an engine that is asked walks over all volumes."""
+
+    def said() -> None:
+        assert re.search(rf"store: volume {stack.project}_exporter-data .*, [\d.]+kB", stack.command("status").stdout)
+
+    eventually(said, within=40, every=2)
+
+
+def _scraped(stack: Composed) -> list[str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.ports['exporter']}/metrics/prometheus", timeout=5) as answer:
+        lines: list[str] = answer.read().decode().splitlines()
+    return lines
+
+
 def _is(got: object, expected: object) -> None:
     assert got == expected
-
-
-def test_a_taken_port_stops_it_before_anything_starts(tmp_path: Path) -> None:
-    """The message names the port, who has it and the key for another; no container was made."""
-    stack = Composed(tmp_path, f"eddie-test-taken-{os.getpid()}")
-    stack.need()
-    with socket.create_server(("127.0.0.1", stack.ports["prometheus"])):
-        done = stack.command("up")
-    assert done.returncode == 1
-    assert (
-        f"port {stack.ports['prometheus']} for prometheus: expected it free, but process {os.getpid()} (" in done.stderr
-    )
-    assert "set PROMETHEUS_PORT to another port in .env" in done.stderr
-    assert left(stack.project) == []
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """Copy what git knows, as a clean clone has it: no settings, no secrets."""
-    known = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, known.split("\0")):
-        if (ROOT / name).is_file():
-            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tmp_path / "clone" / name)
-    return tmp_path / "clone"
-
-
-def test_a_bare_compose_up_works_and_down_leaves_nothing(clone: Path) -> None:
-    """On a clean clone `docker compose up` makes its own secrets; `down` leaves no container, network or port."""
-    images = {
-        key: value for key, value in Composed(clone, "eddie-test").context().env.items() if key.endswith("_IMAGE")
-    }
-    shutil.copy(ROOT / ".env", clone / ".env") if (ROOT / ".env").is_file() else None
-    stack = Composed(clone, f"eddie-test-bare-{os.getpid()}", root=clone, more=images)
-    stack.need()
-    stack.more |= {"EDDIE_SECRETS": str(clone / "secrets")}
-    try:
-        stack.docker("compose", "up", "--detach", "--wait", "exporter", "prometheus", "alertmanager")
-        assert stack.get("exporter", "/health")["status"]
-        assert (clone / "secrets" / "grafana" / "admin_password").read_text().strip()
-        assert (clone / "secrets").stat().st_uid == clone.stat().st_uid
-        stack.docker("compose", "down", "--timeout", "5")
-        assert left(stack.project) == []
-        for port in stack.ports.values():
-            socket.create_server(("127.0.0.1", port)).close()
-        assert len(stack.docker("volume", "ls", "-q", "--filter", f"name={stack.project}").split()) >= 3
-    finally:
-        stack.remove()
