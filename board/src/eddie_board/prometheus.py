@@ -14,7 +14,7 @@ import httpx
 import orjson
 
 from eddie_board.errors import PrometheusError
-from eddie_board.frames import Columns, Series, columns, named
+from eddie_board.frames import Columns, columns
 from eddie_board.queries import UNITS, Query
 from eddie_board.settings import Settings
 
@@ -65,10 +65,6 @@ class Prometheus:
             return columns(query, answer["data"], [f"Prometheus warns: {one}" for one in answer.get("warnings", [])])
         except (KeyError, TypeError, ValueError) as error:
             raise self._odd(f"{type(error).__name__}: {error}") from None
-
-    async def query_range(self, query: Query) -> tuple[Series, ...]:
-        """Ask for ``query`` over its range, with the names its legend has."""
-        return named(query, await self.columns(query))
 
     async def query(self, expression: str, at: float) -> list[tuple[dict[str, str], float]]:
         """Ask for an instant vector (or scalar) at ``at`` seconds: labels and value of each series."""
