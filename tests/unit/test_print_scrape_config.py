@@ -26,7 +26,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tm
 def test_the_reader_reads_what_a_yaml_library_reads() -> None:
     """Job, patterns and every rule: this reader and PyYAML answer the same."""
     usual = PROMETHEUS_YML["global"]
-    scalars = {key: value for key, value in JOB.items() if isinstance(value, str) and key != "job_name"}
+    scalars = {key: str(value) for key, value in JOB.items() if isinstance(value, str | int) and key != "job_name"}
     assert committed.job() == {key: usual[key] for key in ("scrape_interval", "scrape_timeout")} | scalars
     patterns = [each for each in PROMETHEUS_YML["rule_files"] if not each.startswith("local/")]
     assert [f"rules/{each}" for each in committed.rule_globs()] == patterns
@@ -83,6 +83,7 @@ def test_it_prints_the_job_as_committed(said: Callable[..., Said]) -> None:
             "scrape_interval": PROMETHEUS_YML["global"]["scrape_interval"],
             "scrape_timeout": PROMETHEUS_YML["global"]["scrape_timeout"],
             "metrics_path": JOB["metrics_path"],
+            **{key: value for key, value in JOB.items() if key.endswith("_limit")},
             "static_configs": [{"targets": ["127.0.0.1:8503"]}],
         }
     ]
