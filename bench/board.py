@@ -59,14 +59,15 @@ def _shipped(folder: Path) -> Iterator[Board]:
 def page(board: Board, folder: Path) -> None:
     """Print how long somebody waits for all panels, in milliseconds, and what that is in a Grafana on the same data."""
     ours = [_page(f"{board.page(start='now-6h')}&nth={nth}", DRAWN) for nth in range(PAGES)]
+    what = f"page ready, 6 h, {len(PANELS)} panels (ms)"
     if not has_grafana():
-        row("page ready, 6 h, 11 panels (ms)", statistics.median(ours), peer_name="no Grafana here: GRAFANA_HOME")
+        row(what, statistics.median(ours), peer_name="no Grafana here: GRAFANA_HOME")
         return
     folder.mkdir()
     with grafanas.running(folder, board.stack) as grafana:
         address = f"{grafana.url}/d/eddie-distributed-fallback?from=now-6h&to=now&kiosk"
         theirs = [_page(address, GRAFANA_DRAWN, grafana) for _ in range(PAGES)]
-    row("page ready, 6 h, 11 panels (ms)", statistics.median(ours), statistics.median(theirs), "Grafana, same data")
+    row(what, statistics.median(ours), statistics.median(theirs), "Grafana, same data")
 
 
 def _page(address: str, drawn: str, grafana: grafanas.Grafana | None = None) -> float:

@@ -257,6 +257,42 @@ def timeouts_per_hour() -> Panel:
     )
 
 
+def chunk_conservation() -> Panel:
+    """Show where every chunk is that was ever split off: totals to the unit, as the exporter has them, no rates.
+
+    The exporter keeps ``started = finished + in flight + lost``, so what never started is what is left of ``split``,
+    and the five numbers add up at every moment. More starts than splits (a chunk handed out again, or ended after its
+    lease) make the last one negative.
+    """
+    built = style.panel(
+        12,
+        "Chunk conservation",
+        "Where all chunks are: split = finished + in flight + lost + never started, to the unit, since the "
+        "exporter's store began. Areas are the chunks without a result, lines (right) split and finished. "
+        "ChunkLoss points here. Lost grows: agents die, or chunks outlive their lease; read *Agent load*. Never "
+        "started grows: chunks wait for a free agent, or nobody tells their start. Never started below zero: "
+        "chunks were handed out twice, or ended after their lease.",
+        "none",
+    )
+    split, started = (total(selector(name)) for name in ("task_split_chunks_total", "eddie_chunks_started_total"))
+    on_right = style.right_axis("none", "split, finished")
+    return (
+        built.with_target(style.query("A", split, "split"))
+        .with_target(style.query("B", total(selector("eddie_chunk_outcomes_total")), "finished"))
+        .with_target(style.query("C", total(selector("eddie_chunks_inflight")), "in flight"))
+        .with_target(style.query("D", total(selector("eddie_chunks_lost_total")), "lost"))
+        .with_target(style.query("E", f"{split} - {started}", "never started"))
+        .override_by_name("split", [*on_right, style.fixed(style.MUTED), *style.dashes()])
+        .override_by_name("finished", [*on_right, style.fixed(style.GOOD)])
+        .override_by_name("in flight", [*style.areas(), style.fixed("blue")])
+        .override_by_name("lost", [*style.areas(), style.fixed(style.BAD)])
+        .override_by_name("never started", [*style.areas(), style.fixed("yellow")])
+        .axis_label("without a result")
+        .decimals(0)
+        .legend(style.newest())
+    )
+
+
 def container_limits(built: Panel, metric: str) -> Panel:
     """Draw a limit as steps: it holds until it is changed."""
     moved = f"max by (container_id) (changes({selector(metric)}[$__range] @ end()))"
@@ -270,7 +306,7 @@ def container_limits(built: Panel, metric: str) -> Panel:
 
 ROWS = (
     (success_and_failure, task_latency, timeouts_per_hour),
-    (timeout_events, depth_and_adjustments),
+    (timeout_events, depth_and_adjustments, chunk_conservation),
     (task_splits, agent_load, chunk_latency),
     (merge_and_deduplication, cpu_limits, memory_limits),
 )

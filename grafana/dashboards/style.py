@@ -95,6 +95,11 @@ def legend(*calcs: str) -> VizLegendOptions:
     return table.sort_by(calcs[0].capitalize()).sort_desc(True)
 
 
+def newest() -> VizLegendOptions:
+    """Put a list under the panel that says each series' newest number, in the order in which they add up."""
+    return legend().calcs(["lastNotNull"])
+
+
 def tooltip() -> VizTooltipOptions:
     """Show all series at the pointer, largest first, without the ones that are zero."""
     return (

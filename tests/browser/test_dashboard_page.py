@@ -46,7 +46,7 @@ def look(page: Page, grafana: Grafana, name: str, within: float = 30, **choices:
 
 @pytest.mark.parametrize("width", [1280, 1920])
 def test_every_panel_shows_data(grafana: Grafana, width: int) -> None:
-    """All eleven panels are drawn, on a laptop's screen and on a wide one."""
+    """All panels are drawn, on a laptop's screen and on a wide one."""
     with logged_in(grafana, width, 2200) as page:
         look(page, grafana, f"dashboard-{width}")
 

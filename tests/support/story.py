@@ -1,4 +1,4 @@
-"""One story whose numbers are known: the events to post, and what each query of the eleven panels must then show."""
+"""One story whose numbers are known: the events to post, and what each query of the panels must then show."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _started(count: int, agent: str) -> list[dict[str, Any]]:
 
 
 EVENTS: list[dict[str, Any]] = [
-    *[{"kind": "task-split", "task_id": "t", "chunks": 4, "depth": 1}] * 3,
+    *[{"kind": "task-split", "task_id": "t", "chunks": 8, "depth": 1}] * 3,
     *[{"kind": "timeout", "agent_id": "a1", "reason": "deadline"}] * 40,
     *_finished(18, "a1", "code", 8.0),
     *_finished(2, "a1", "code", 8.0, outcome="failure", reason="tool-error"),
@@ -88,8 +88,8 @@ def _rate(panel: int, ref: str, events: float, *labels: tuple[str, str]) -> Show
 
 SHOWN = [
     _rate(1, "A", 3),
-    _rate(1, "B", 12),
-    Shown(1, "C", 4),
+    _rate(1, "B", 24),
+    Shown(1, "C", 8),
     _rate(2, "A", 40, ("agent_id", "a1"), ("reason", "deadline")),
     _rate(2, "A", 0, ("agent_id", "a2"), ("reason", "deadline")),
     _rate(2, "B", 40),
@@ -119,5 +119,11 @@ SHOWN = [
     _rate(10, "B", 1, ("resource_type", "memory")),
     _rate(11, "A", 40),
     _rate(11, "B", 40, ("reason", "deadline")),
+    # Totals, to the unit: 24 split, of them 16 ended (nobody told their start), 4 work, 4 wait.
+    Shown(12, "A", 24, within=0),
+    Shown(12, "B", 16, within=0),
+    Shown(12, "C", 4, within=0),
+    Shown(12, "D", 0, within=0),
+    Shown(12, "E", 4, within=0),
 ]
 """Every panel's queries, each with at least one number."""

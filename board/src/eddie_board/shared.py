@@ -25,7 +25,7 @@ __all__ = ["Answer", "Board", "Values"]
 State = Literal["ok", "empty", "stale", "error"]
 
 MOST_ANSWERS = 512
-"""Answers and last pictures kept: 11 panels in 46 views."""
+"""Answers and last pictures kept: 12 panels in 42 views."""
 
 MOST_POINTS = 1_000_000
 """Points of the last pictures together, 32 bytes each: 25 views of 6 hours."""
