@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import resource
 import signal
 import socket
@@ -12,20 +11,15 @@ from pathlib import Path
 from types import FrameType
 
 import structlog
-import uvicorn
 
 from eddie_exporter import logs, settings
 from eddie_exporter.app import create_app
 from eddie_exporter.errors import SettingsError, StoreError
 from eddie_exporter.journal import move_aside
+from eddie_exporter.server import Server, server
 
 EX_CONFIG = 78
 """sysexits.h: the configuration is wrong; starting again without mending it is of no use."""
-GRACE_SECONDS = 5
-"""What requests get to end after SIGTERM; Docker kills after ten."""
-KEEP_ALIVE_SECONDS = 75
-"""Longer than any scrape interval or client's pool: who closes first on an idle connection loses a request."""
-
 MOST_FILES = 65_536
 """Connections worth waiting for; the rest of an unlimited machine is for others."""
 
@@ -82,10 +76,10 @@ def _start_fresh(folder: Path | None) -> None:
 
 
 class _Server:
-    """A uvicorn server that can be told from any thread to end, and remembers why."""
+    """A server that can be told from any thread to end, and remembers why."""
 
     def __init__(self) -> None:
-        self.server: uvicorn.Server | None = None
+        self.server: Server | None = None
         self.failed: StoreError | None = None
 
     def end(self, error: StoreError) -> None:
@@ -131,24 +125,11 @@ def main() -> None:
         )
         sys.exit(1)
     _allow_connections()
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level=logging.WARNING,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        lifespan="on",
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
     host, port = listener.getsockname()[:2]
     log.info("listening", host=host, port=port, environment=chosen.environment, docker=chosen.docker)
-    serving.server = uvicorn.Server(config)
+    serving.server = server(app, listener, chosen)
     try:
-        serving.server.run(sockets=[listener])
+        serving.server.run()
     finally:
         log.info("stopped")
     if serving.failed is not None:

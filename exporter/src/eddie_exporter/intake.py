@@ -26,6 +26,8 @@ from eddie_metrics.events import KINDS
 NDJSON = b"application/x-ndjson"
 """The one content type that is not read as JSON (curl's default, a form, is read as JSON on purpose)."""
 
+FULL = "eddie.full"
+"""The ASGI extension that says: all places are taken, this connection is here to be told so."""
 Submit = Callable[[Batch], Awaitable[Taken]]
 """Makes a batch durable and counts it; raises RefusalError, at once or when awaited."""
 _Read = Callable[[bytes, Headers, Grant], Batch]
@@ -143,6 +145,9 @@ class Intake:
         await send({"type": "http.response.body", "body": body})
 
     async def _take(self, scope: Scope, receive: Receive) -> Taken:
+        if FULL in scope.get("extensions", ()):
+            said = "fewer connections at once; wait and send the same again"
+            raise RefusalError(503, "overloaded", said, headers={"Connection": "close"})
         headers = headers_of(scope)
         grant = self._access.enter("ingest", headers.get(b"authorization", b"").decode("latin-1"))
         path = scope["path"]
