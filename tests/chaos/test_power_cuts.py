@@ -45,9 +45,7 @@ def test_fault_01b_killed_before_the_sync_then_restarted_then_the_power_goes(tmp
         one.start()
         again = post(one.port, batch)
         shown = scrape(one.port).total("timeout_events_total")
-        place.cut()
-        one.kill()
-        place.power_on()
+        one.lose_power(place)
         one.start()
         assert (again.status, shown) == (202, 7)
         assert scrape(one.port).total("timeout_events_total") == 7, f"lost after it was answered {again.body!r}"

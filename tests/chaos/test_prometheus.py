@@ -46,8 +46,8 @@ def test_fault_27_a_power_cut_under_prometheus_costs_resolution_only(tmp_path: P
         driven(fleet_of(one.port)) as fleet,
     ):
         run_for(3)
-        place.cut()
-        prometheus.kill()
+        assert prometheus.process is not None
+        place.cut(prometheus.process)
         place.power_on()
         prometheus.start()
         must_hold(fleet)

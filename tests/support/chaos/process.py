@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.support.chaos.disks import Disk
 from tests.support.chaos.reading import get
 from tests.support.eventually import eventually
 
@@ -103,6 +104,12 @@ class Exporter:
         if self.process is not None:
             self.process.kill()
             self.process.wait(10)
+
+    def lose_power(self, disk: Disk) -> None:
+        """End it together with the disk it lives on, and give the disk its power back."""
+        assert self.process is not None
+        disk.cut(self.process)
+        disk.power_on()
 
     def stop(self, within: float = 10) -> int:
         """End it by SIGTERM, and answer its exit code."""

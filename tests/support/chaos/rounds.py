@@ -113,9 +113,7 @@ def cuts(disk: Disk, times: int, *, seed: int = 1, **env: str) -> Figures:
         with driven(fleet_of(one.port, seed=seed)) as fleet:
             for _ in range(times):
                 moment(when, 0.02, 0.6)
-                disk.cut()
-                one.kill()
-                disk.power_on()
+                one.lose_power(disk)
                 one.start()
             fleet.drain()
             return _figures(one, fleet, watcher, f"cuts on {disk.kind}", times)
