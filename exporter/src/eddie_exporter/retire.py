@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from eddie_exporter.presence import Agent, Roll
 from eddie_exporter.settings import Settings
-from eddie_exporter.store import Budget, Child, Distribution, Family
+from eddie_exporter.store import Budget, Distribution, Family
 from eddie_exporter.tables import Row, Tables
 
 CROWDED = 0.9
 """Share of a limit from which the longest-silent agents retire early, those whose gauges have left already."""
-_EASED = 0.85
+_EASED = 0.89
+
+
+_Series = dict[str, list[tuple[Family, tuple[str, ...]]]]
 
 
 @dataclass(slots=True)
@@ -37,39 +40,52 @@ class Retired:
         self._sums: dict[str, Sum] = {}
         self._tables = tables
         self._after = settings.retire_after
-        self._at_once = max(1, settings.max_agents // 20)
 
     def tidy(self, agents: Roll[Agent], budget: Budget, now: float) -> None:
         """Retire agents that are silent for long, and while place is short the longest silent of those gone."""
-        self._leave(agents, [name for name, _ in agents.silent_since(now - self._after, gone=True)])
-        if not self._crowded(budget, CROWDED):
+        silent = [name for name, _ in agents.silent_since(now - self._after, gone=True)]
+        crowded = self._crowded(budget, CROWDED)
+        if not silent and not crowded:
             return
-        candidates = [name for name, _ in agents.gone()]
-        while candidates and self._crowded(budget, _EASED):
-            self._leave(agents, candidates[: self._at_once])
-            del candidates[: self._at_once]
+        series = self._series("agent_id")
+        for name in silent:
+            self._leave(agents, name, series)
+        for name, _ in agents.gone() if crowded else ():
+            if not self._crowded(budget, _EASED):
+                break
+            self._leave(agents, name, series)
 
-    def _leave(self, agents: Roll[Agent], names: Collection[str]) -> None:
-        self.retire("agent_id", names)
-        for name in names:
-            agents.forget(name)
+    def _leave(self, agents: Roll[Agent], name: str, series: _Series) -> None:
+        for family, labels in series.get(name, ()):
+            self._keep(family, labels)
+        agents.forget(name)
 
     def _crowded(self, budget: Budget, share: float) -> bool:
         return budget.used > share * budget.most or any(family.crowded(share) for family in self._families)
 
+    def _series(self, label: str) -> _Series:
+        """Answer every counting series that has ``label``, by its value."""
+        found: _Series = {}
+        for family in self._families:
+            if label in family.metric.labels:
+                place = family.metric.labels.index(label)
+                for labels in family.children:
+                    found.setdefault(labels[place], []).append((family, labels))
+        return found
+
     def retire(self, label: str, values: Collection[str]) -> None:
         """Let every series with one of these values of ``label`` go, and keep its sum."""
-        wanted = set(values)
-        for family in self._families if wanted else ():
-            if label not in family.metric.labels:
-                continue
-            place = family.metric.labels.index(label)
-            for labels in [labels for labels in family.children if labels[place] in wanted]:
-                child = family.remove(labels)
-                if child is not None:
-                    self._keep(family, child)
+        if not values:
+            return
+        series = self._series(label)
+        for value in values:
+            for family, labels in series.get(value, ()):
+                self._keep(family, labels)
 
-    def _keep(self, family: Family, child: Child) -> None:
+    def _keep(self, family: Family, labels: tuple[str, ...]) -> None:
+        child = family.remove(labels)
+        if child is None:
+            return
         kept = self._sums.setdefault(family.metric.name, Sum())
         kept.value += int(child.value)
         if isinstance(child, Distribution):
