@@ -25,6 +25,10 @@ class History:
         """Keep events that were counted at ``now``."""
         self._events.extend((now, event) for event in events[-self._most :])
 
+    def add_told(self, told: Sequence[tuple[float, Event]]) -> None:
+        """Keep events, each counted at its own time."""
+        self._events.extend(told)
+
     def add_notification(self, record: dict[str, Any], now: float) -> None:
         """Keep what a notification said."""
         self._notifications.append((now, record))

@@ -18,6 +18,7 @@ from eddie_exporter import decode, fold, samples, snapshot
 from eddie_exporter.catalogue import CATALOGUE
 from eddie_exporter.clocks import Steady
 from eddie_exporter.history import History
+from eddie_exporter.repeats import MOST_WAITING, Repeats
 from eddie_exporter.settings import Settings
 from eddie_exporter.snapshot import Snapshot
 from eddie_exporter.state import State
@@ -52,6 +53,7 @@ class MetricsCollector:
         self.gauges: Callable[[], dict[str, float]] = dict
         self._docker_up = 0.0
         self._rejected: Counter[str] = Counter()
+        self._repeats = Repeats()
         self._last_scrape: float | None = None
         self._last_watchdog: float | None = None
 
@@ -63,14 +65,19 @@ class MetricsCollector:
     def restore(self, rows: Rows, incarnation: str) -> None:
         """Become what a store says, ``incarnation`` its name; whatever was not made durable is gone."""
         with self.lock:
+            self._repeats.forget()
             self.state = State(self.settings, self.clock(), self.steady(), rows)
             self.state.families["eddie_docker_up"].set((), self._docker_up)
             self.state.families["eddie_store_info"].set((incarnation,), 1)
             self.state.show()
 
     def at(self) -> State:
-        """Bring the state's clocks up to now, and answer it; hold the lock."""
+        """Bring the state up to now, and answer it; hold the lock."""
+        started = time.perf_counter_ns()
+        settled = self._repeats.settle(self.state, self.history)
         self.state.at(self.clock(), self.steady())
+        if settled:
+            self.cost("record", time.perf_counter_ns() - started, settled)
         return self.state
 
     # What agents say
@@ -85,7 +92,16 @@ class MetricsCollector:
         self, *, agent_id: str, reason: str, stage: str | None = None, task_id: str | None = None, **common: Any
     ) -> None:
         """Count a timeout."""
-        self._record("timeout", agent_id=agent_id, reason=reason, stage=stage, task_id=task_id, **common)
+        if stage is None and task_id is None and not common:
+            waiting = self._repeats.note(agent_id, reason, self.clock, self.steady)
+            if waiting >= MOST_WAITING:
+                with self.lock:
+                    self.at()
+            if waiting:
+                return
+            self._repeats.know(agent_id, reason, self._record("timeout", agent_id=agent_id, reason=reason))
+        else:
+            self._record("timeout", agent_id=agent_id, reason=reason, stage=stage, task_id=task_id, **common)
 
     def record_chunk_started(
         self,
@@ -179,8 +195,10 @@ class MetricsCollector:
         """
         self._record("agent-hello", agent_id=agent_id, **optional)
 
-    def _record(self, kind: str, **fields: Any) -> None:
-        self.apply([decode.build(kind, fields)])
+    def _record(self, kind: str, **fields: Any) -> Event:
+        event = decode.build(kind, fields)
+        self.apply([event])
+        return event
 
     def apply(self, events: Sequence[Event], *, sent: float | None = None) -> None:
         """Count a whole batch of decoded events; ``sent`` is the sender's clock, where it told it."""
