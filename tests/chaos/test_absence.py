@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.chaos.judging import must_hold
 from tests.support.chaos.moments import run_for
-from tests.support.chaos.process import EXPORTER, Exporter, exporter
+from tests.support.chaos.process import Exporter, exporter
 from tests.support.chaos.reading import get, scrape
 from tests.support.chaos.senders import driven, fleet_of
 from tests.support.chaos.swallower import swallowing
@@ -101,8 +102,9 @@ def test_fault_35_without_file_descriptors_it_recovers_alone(tmp_path: Path) -> 
     """Idle connections take every descriptor there is; when they are gone events flow, and count once."""
     if shutil.which("prlimit") is None:
         pytest.skip("no prlimit on this machine (package util-linux)")
-    limited = ("prlimit", "--nofile=96:96", *EXPORTER)
-    with exporter(tmp_path, command=limited, EDDIE_HEADER_SECONDS="120") as one:
+    with exporter(tmp_path, EDDIE_HEADER_SECONDS="120") as one:
+        # Lowered while it runs: a limit that it finds at its start it keeps its distance from.
+        subprocess.run(("prlimit", "--pid", str(one.pid), "--nofile=96:96"), check=True)
         fleet = fleet_of(one.port, numbered=6, with_ids=2, timeout=1)
         with driven(fleet):
             run_for(0.3)

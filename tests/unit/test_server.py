@@ -133,7 +133,7 @@ async def test_files_that_run_out_are_waited_for(scarce: type[Scarce], error: in
     ]
 
 
-@pytest.mark.parametrize(("files", "places"), [(65_536, 4096), (1024, 896), (200, 72), (10, 1)])
+@pytest.mark.parametrize(("files", "places"), [(65_536, 4096), (1024, 896), (96, 52), (3, 2)])
 def test_connections_leave_files_for_the_rest(monkeypatch: pytest.MonkeyPatch, files: int, places: int) -> None:
     """Where the process may open few files, the store and the neighbours keep theirs, and the log says so."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))

@@ -42,7 +42,7 @@ def _places(wanted: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted
-    found = max(1, min(wanted, soft - SPARE - RESERVED_FILES))
+    found = max(1, min(wanted, soft - min(SPARE, soft // 8) - min(RESERVED_FILES, soft // 3)))
     if found < wanted:
         log.warning("the limit of open files allows fewer connections than are set", files=soft, connections=found)
     return found
@@ -121,13 +121,16 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._listener = listener
         self._most = most
+        self._spare = min(SPARE, max(1, most // 4))
         self._acceptor: Acceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """Start the application, then let connections in."""
         await super().startup(sockets=[])
         if self.started:
-            self._acceptor = Acceptor(self._listener, self._make, self.server_state.connections, self._most + SPARE)
+            self._acceptor = Acceptor(
+                self._listener, self._make, self.server_state.connections, self._most + self._spare
+            )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """Let nobody in any more, and end what is under way."""
