@@ -11,8 +11,9 @@ import pytest
 from tests.support.answering import Answering
 
 from eddie_board.errors import PrometheusError
-from eddie_board.prometheus import MOST_BYTES
+from eddie_board.prometheus import CONNECTIONS, MOST_BYTES, Prometheus
 from eddie_board.queries import Query
+from eddie_board.settings import Settings
 
 
 def query(expression: str = "up", **more: Any) -> Query:
@@ -52,6 +53,50 @@ async def test_each_fault_has_its_kind_and_sentence(fault: Any, kind: str, said:
         with pytest.raises(PrometheusError, match=said) as raised:
             await prometheus.columns(query())
     assert raised.value.kind == kind
+
+
+class Busy:
+    """A Prometheus that takes its time for each answer; counts how many questions it had at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.now, self.most = seconds, 0, 0
+
+    async def __call__(self, _request: httpx.Request) -> httpx.Response:
+        """Answer after a while."""
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(self.seconds)
+        self.now -= 1
+        return httpx.Response(200, json={"status": "success", "data": {"resultType": "matrix", "result": []}})
+
+    def prometheus(self) -> Prometheus:
+        """Return the board's client of it, which waits a second for an answer."""
+        http = httpx.AsyncClient(transport=httpx.MockTransport(self))
+        return Prometheus(Settings(board_timeout_seconds=1), http)
+
+
+async def test_waiting_for_a_turn_is_not_prometheus_being_slow() -> None:
+    """A hundred questions at once: some at a time, and the last, whose turn comes late, is answered all the same."""
+    busy = Busy(0.3)
+    async with busy.prometheus() as prometheus:
+        answers = await asyncio.gather(*(prometheus.columns(query(f"x{number}")) for number in range(100)))
+    assert len(answers) == 100
+    assert busy.most == CONNECTIONS
+
+
+async def test_who_gets_no_turn_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue has an end too, its sentence blames nobody, and who left it or failed in it keeps no place."""
+    monkeypatch.setattr("eddie_board.prometheus.TURN_SECONDS", 0.05)
+    busy = Busy(0.5)
+    async with busy.prometheus() as prometheus:
+        asked = [asyncio.create_task(prometheus.columns(query())) for _ in range(CONNECTIONS + 1)]
+        with pytest.raises(PrometheusError, match="no turn within") as raised:
+            await asked.pop()
+        assert raised.value.kind == "slow"
+        asked.pop().cancel()
+        await asyncio.gather(*asked)
+        busy.seconds = 0
+        assert len(await asyncio.gather(*(prometheus.columns(query()) for _ in range(CONNECTIONS)))) == CONNECTIONS
 
 
 async def test_silence_is_slow_after_the_timeout() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -20,6 +20,10 @@ from eddie_board.settings import Settings
 
 CONNECTIONS = 16
 """Questions at the same time; Prometheus itself works at 20, and leaves some to Grafana and to people."""
+
+TURN_SECONDS = 60.0
+"""How long a question waits for its turn. That is this board's queue and nothing Prometheus does: fifty views that
+differ ask a thousand questions at one beat."""
 
 LONGEST = 8000
 """Characters of a question in an address."""
@@ -37,12 +41,13 @@ class Prometheus:
 
     settings: Settings
     client: httpx.AsyncClient
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Make one with a client of its own; leave it with ``async with``, or aclose()."""
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        # No time-out of its own: asyncio.timeout below counts the whole, waiting for a connection too.
+        # No time-out of its own: asyncio.timeout below counts the whole of an answer.
         return cls(settings, httpx.AsyncClient(trust_env=False, limits=limits, timeout=None))  # noqa: S113
 
     async def get(self, path: str, **parameters: str | float) -> Any:
@@ -107,6 +112,18 @@ class Prometheus:
         await self.aclose()
 
     async def _ask(self, path: str, parameters: dict[str, str | float]) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            words = f"more is asked of Prometheus than it answers: no turn within {TURN_SECONDS:g} s"
+            raise PrometheusError("slow", words) from None
+        try:
+            return await self._answered(path, parameters)
+        finally:
+            self._turns.release()
+
+    async def _answered(self, path: str, parameters: dict[str, str | float]) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self.settings.board_timeout_seconds):
                 status, body = await self._read(f"{self.settings.prometheus_url}/api/v1/{path}", parameters)
