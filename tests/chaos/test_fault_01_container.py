@@ -136,6 +136,9 @@ def test_fault_01_kills_in_a_container_cost_nothing(killed: Killed) -> None:
     assert state["RestartCount"] == KILLS
     assert not state["State"]["OOMKilled"]
     must_hold(killed.fleet, killed.watcher)
+    ledger = killed.fleet.ledger
+    print(f"{KILLS} kills, {ledger.total()} events acknowledged and counted, {ledger.duplicates} retried ones known;")
+    print(f"answers {dict(ledger.answers)}, {killed.watcher.scrapes} scrapes, none went back")
 
 
 def test_fault_01_down_and_up_keep_every_total(killed: Killed) -> None:
