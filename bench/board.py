@@ -16,8 +16,9 @@ import pytest
 from bench.crowd import crowd
 from bench.table import row
 from tests.support import grafanas
-from tests.support.board_pages import chromium, looking
+from tests.support.board_pages import looking
 from tests.support.boards import PANELS, Board, standing
+from tests.support.browsers import chromium
 from tests.support.stacks import has_grafana
 
 from fleet.web import ask

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
-from tests.support.board_pages import Look, chromium, looking
+from tests.support.board_pages import Look, looking
 from tests.support.boards import PANELS, REFRESH, Board, standing
+from tests.support.browsers import chromium
 from tests.support.eventually import eventually
 
 SOON = REFRESH + 8.0

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
-from tests.support.board_pages import Look, chromium, looking
+from tests.support.board_pages import Look, looking
 from tests.support.boards import PANELS, Board, standing
+from tests.support.browsers import chromium
 from tests.support.eventually import eventually
 
 HOSTILE = (

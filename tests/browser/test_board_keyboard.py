@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
-from tests.support.board_pages import Look, chromium, looking
+from tests.support.board_pages import Look, looking
 from tests.support.boards import PANELS, Board, standing
+from tests.support.browsers import chromium
 from tests.support.eventually import eventually
 
 MOST = 400

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 from tests.support.alive import tell
-from tests.support.board_pages import Look, chromium, looking
+from tests.support.board_pages import Look, looking
 from tests.support.boards import PANELS, SHIPPED, UID, Board, standing
+from tests.support.browsers import chromium
 from tests.support.eventually import eventually
 
 from eddie_board.queries import Query, Window, panel_queries

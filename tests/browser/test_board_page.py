@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page
-from tests.support.board_pages import INKED, Look, Scheme, chromium, looking
+from tests.support.board_pages import INKED, Look, Scheme, looking
 from tests.support.boards import PANELS, Board, standing
+from tests.support.browsers import chromium
 from tests.support.eventually import eventually
 
 GRAVE = ("serious", "critical")

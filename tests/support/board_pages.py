@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import pytest
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page
 from tests.support.boards import PANELS, Board
-from tests.support.browsers import NAMES, picture
+from tests.support.browsers import chromium, picture
 from tests.support.eventually import eventually
 
 Scheme = Literal["dark", "light"]
@@ -31,8 +29,6 @@ SERIES = """async (id) => {
   return [...document.querySelectorAll(`[data-panel-id="${id}"] [_echarts_instance_]`)].flatMap(of);
 }"""
 """The series of a panel's charts as the library holds them, whatever way they were given to it."""
-
-DISTURBED = "net::ERR_NETWORK_CHANGED"
 
 INKED = """(panel) => [...panel.querySelectorAll("canvas")].some((canvas) => {
   const { width, height } = canvas;
@@ -83,7 +79,6 @@ class Look:
         """Wait until nothing is wrong with any panel; else fail, with a picture kept."""
 
         def flawless() -> None:
-            self.undisturbed()
             wrong = self.faults(panels)
             assert wrong == [], wrong
 
@@ -92,35 +87,10 @@ class Look:
         except AssertionError as wrong:
             raise AssertionError(f"{wrong}\nconsole: {self.errors}\nsee {picture(self.page, name)}") from wrong
 
-    def undisturbed(self) -> None:
-        """Load the page anew where Chromium gave up a file because this machine's networks changed.
-
-        It does so whenever a container network comes or goes, which the Docker tests beside this one do.
-        """
-        changed = [each for each in self.errors if DISTURBED in each]
-        if changed:
-            self.errors = [each for each in self.errors if each not in changed]
-            self.page.reload()
-
     def series(self, number: int | str) -> list[dict[str, Any]]:
         """Return name and points (milliseconds, number or None) of every series of a panel's chart."""
         found: list[dict[str, Any]] = self.page.evaluate(SERIES, str(number))
         return found
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start a browser, or skip the test where there is none."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH; install Debian's chromium")
-    with sync_playwright() as playwright:
-        # Without the sandbox it runs as root too; it opens nothing but this machine's board.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-proxy-server"])
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @contextmanager

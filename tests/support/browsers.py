@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from tests.support.grafanas import PASSWORD, Grafana
 
 from rig.programs import ROOT
 
 ARTIFACTS = ROOT / "tests" / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+STEADY = Path(__file__).with_name("steady_chromium.py")
+"""Starts Chromium so that container networks of the tests beside it do not disturb it."""
 
 ERROR_CORNER = '[data-testid="data-testid Panel status error"]'
 NOTHING_SHOWN = '[data-testid="data-testid Panel data error message"]'
 """The place of "No data", and of the words a panel has instead."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start a browser, or skip the test where there is none."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH; install Debian's chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=STEADY,
+            # Without the sandbox it runs as root too; it opens nothing but this machine's pages.
+            args=["--no-sandbox", "--no-proxy-server"],
+            env={**os.environ, "CHROMIUM": path},
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
@@ -27,17 +50,11 @@ def logged_in(grafana: Grafana, width: int, height: int) -> Iterator[Page]:
 
     It is high enough for the whole dashboard, since Grafana draws only the panels in sight.
     """
-    chromium = next(filter(None, map(shutil.which, NAMES)), None)
-    if chromium is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH; install Debian's chromium")
-    with sync_playwright() as playwright:
-        # Without the sandbox it runs as root too; it opens nothing but this machine's Grafana.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--no-proxy-server"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": width, "height": height})
         answer = page.request.post(f"{grafana.url}/login", data={"user": "admin", "password": PASSWORD})
         assert answer.ok, f"expected to be logged in, got {answer.status}"
         yield page
-        browser.close()
 
 
 def faults(page: Page, titles: list[str]) -> list[str]:

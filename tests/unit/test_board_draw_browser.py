@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, sync_playwright
-from tests.support.browsers import NAMES
+from playwright.sync_api import Page, Route
+from tests.support.browsers import chromium
 from tests.support.panels import HOSTILE, TIMES, charted, panel, series, shipped
 
 from eddie_board.draw import SCRIPT
@@ -47,19 +46,14 @@ CLASSIC = {"color": {"mode": "palette-classic"}}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
     """Open a page with the chart library of NiceGUI's wheel, or skip; nothing of it is fetched from anywhere."""
-    chromium = next(filter(None, map(shutil.which, NAMES)), None)
-    if chromium is None:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on PATH; install Debian's chromium")
     found = importlib.util.find_spec("nicegui")
     if found is None or found.origin is None:
         pytest.skip("no NiceGUI: the board's requirements are not installed here")
     wheel = Path(found.origin).parent
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--no-proxy-server"])
-        page = opened.new_page(viewport={"width": 1000, "height": 900})
+    with chromium() as started:
+        page = started.new_page(viewport={"width": 1000, "height": 900})
         page.route("**/*", lambda route: served(route, wheel))
         yield page
-        opened.close()
 
 
 def served(route: Route, wheel: Path) -> None:
