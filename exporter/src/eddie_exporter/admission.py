@@ -16,7 +16,11 @@ AHEAD_SECONDS = 2 * 3600.0
 """How far an id's time may lie ahead of our clock."""
 
 
-def admit(state: State, batch: Batch, journal: Journal | None) -> Taken:
+Admitted = tuple[Taken, Sequence[Event]]
+"""What became of a batch, and its events that were counted now."""
+
+
+def admit(state: State, batch: Batch, journal: Journal | None) -> Admitted:
     """Count what is new of a batch in ``state``; ``journal`` remembers ids (None: ids are not remembered).
 
     Raises RefusalError (409, 422) before anything has moved.
@@ -25,19 +29,20 @@ def admit(state: State, batch: Batch, journal: Journal | None) -> Taken:
         return _enveloped(state, batch, batch.envelope)
     events = batch.events if journal is None else _fresh(state, batch.events, journal)
     fold.apply(state, events, batch.sent)
-    return _taken(state, len(events), len(batch.events) - len(events))
+    return _admitted(state, batch, events)
 
 
-def _taken(state: State, accepted: int, duplicates: int) -> Taken:
+def _admitted(state: State, batch: Batch, events: Sequence[Event]) -> Admitted:
+    duplicates = len(batch.events) - len(events)
     if duplicates:
         state.count("eddie_events_duplicate_total", (), duplicates)
-    return Taken(accepted, duplicates)
+    return Taken(len(events), duplicates), events
 
 
-def _enveloped(state: State, batch: Batch, envelope: Envelope) -> Taken:
+def _enveloped(state: State, batch: Batch, envelope: Envelope) -> Admitted:
     lost = state.producers.judge(envelope)
     if lost is None:
-        return _taken(state, 0, len(batch.events))
+        return _admitted(state, batch, ())
     state.producers.take(envelope, state.now)
     if lost:
         state.count("eddie_lost_batches_total", (), lost)
@@ -46,7 +51,7 @@ def _enveloped(state: State, batch: Batch, envelope: Envelope) -> Taken:
     for kind, unknown in envelope.unknown.items():
         state.count("eddie_unknown_fields_total", (kind,), unknown)
     fold.apply(state, batch.events, batch.sent)
-    return Taken(len(batch.events), 0)
+    return _admitted(state, batch, batch.events)
 
 
 def _fresh(state: State, events: Sequence[Event], journal: Journal) -> Sequence[Event]:

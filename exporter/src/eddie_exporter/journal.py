@@ -126,7 +126,7 @@ class Journal:
             self._recognise(db)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'OFF'}")
-        db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         db.execute("PRAGMA journal_size_limit=67108864")
         db.execute("PRAGMA cache_size=-32768")
         if fresh:
@@ -257,13 +257,6 @@ class Journal:
             self.abandon()
             return False
         return True
-
-    def checkpoint(self) -> None:
-        """Write the log back when it is long, so that it stays bounded. Raises DiskFullError, StoreIOError."""
-        log = self.path.with_name(NAME + "-wal")
-        with self._honest():
-            if log.stat().st_size > CHECKPOINT_PAGES * 4096:
-                self._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
 
     # Ids of bare events
 

@@ -18,10 +18,11 @@ import structlog
 from eddie_exporter.admission import admit
 from eddie_exporter.answers import RETRY_AFTER_SECONDS, RefusalError
 from eddie_exporter.batch import Batch, Taken
-from eddie_exporter.errors import DiskFullError, StoreError
+from eddie_exporter.errors import DiskFullError, StoreError, StoreIOError
 from eddie_exporter.journal import Journal
 from eddie_exporter.metrics import NANO, MetricsCollector
 from eddie_exporter.settings import Settings
+from eddie_metrics.events import Event
 
 TICK_SECONDS = 1.0
 """How often the exporter's own counts are made durable when no events come."""
@@ -29,7 +30,10 @@ QUIET_SECONDS = 15.0
 """How often what scrapes and records cost is made durable when nothing else happens: an idle disk stays idle."""
 _COSTS = frozenset({"eddie_collection_seconds", "eddie_commit_seconds"})
 _GROUP = 256
-"""Requests committed together at most: the answer to the first waits for the last."""
+_GROUP_EVENTS = 20_000
+"""Requests and events committed together at most: the answer to the first waits for the last, and so does a scrape."""
+STUCK_SECONDS = 30.0
+"""A commit that takes longer says that the disk does not answer."""
 _MOST_DEFERRED = 100_000
 
 log = structlog.get_logger(__name__)
@@ -76,6 +80,7 @@ class Writer:
         self._full = False
         self._failed: StoreError | None = None
         self._last_commit = 0.0
+        self._busy_since: float | None = None
         collector.gauges = self._gauges
         if journal is not None:
             collector.defer = self._defer
@@ -90,6 +95,9 @@ class Writer:
             return "the store failed; the log says why"
         if self._full:
             return "the store's disk is full"
+        busy = self._busy_since
+        if busy is not None and time.monotonic() - busy > STUCK_SECONDS:
+            return "the store's disk does not answer"
         return "the exporter is ending" if self._stopping else None
 
     def submit(self, batch: Batch) -> asyncio.Future[Taken]:
@@ -151,6 +159,15 @@ class Writer:
             self._deferred.put(work)
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:
+            log.exception("the writer failed")
+            self._store_failed(StoreIOError(f"the writer failed: {error}"))
+            while (job := self._queue.get()) is not None:
+                job.loop.call_soon_threadsafe(self._settle, [job], [self._refusal()])
+
+    def _work(self) -> None:
         due = time.monotonic()
         stopping = False
         while not stopping:
@@ -160,19 +177,23 @@ class Writer:
                 stopping = self._drain(first, jobs)
             except queue.Empty:
                 pass
+            self._busy_since = time.monotonic()
             if jobs:
                 outcomes = self._group(jobs)
                 jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes)
             if stopping or time.monotonic() >= due:
                 self.tick(last=stopping)
                 due = time.monotonic() + TICK_SECONDS
+            self._busy_since = None
 
     def _drain(self, first: Job | None, jobs: list[Job]) -> bool:
         """Take what waits; answer whether that was the last."""
         one = first
+        events = 0
         while one is not None:
             jobs.append(one)
-            if len(jobs) >= _GROUP:
+            events += len(one.batch.events)
+            if len(jobs) >= _GROUP or events >= _GROUP_EVENTS:
                 return False
             try:
                 one = self._queue.get_nowait()
@@ -190,34 +211,41 @@ class Writer:
         """Count the jobs and make them durable together; answer what became of each."""
         if self._failed is not None or self._full:
             return [self._refusal() for _ in jobs]
-        outcomes: list[Outcome] = []
         try:
-            if self._journal is not None:
-                self._journal.begin()
-            with self._collector.lock:
-                self._collector.at()
-                self._do_deferred()
-                outcomes = [self._admit(job.batch) for job in jobs]
-            self._commit()
+            return self._counted(jobs)
         except StoreError as error:
             self._store_failed(error)
             return [self._refusal() for _ in jobs]
         except Exception as error:  # noqa: BLE001
             # A mistake of ours in one batch must not cost the others: all is taken back, and each tried alone.
-            self._take_back()
+            if not self._take_back():
+                return [self._refusal() for _ in jobs]
             if len(jobs) == 1:
                 return [error]  # whoever answers logs it
             return [outcome for job in jobs for outcome in self._group([job])]
+
+    def _counted(self, jobs: Sequence[Job]) -> list[Outcome]:
+        if self._journal is not None:
+            self._journal.begin()
+        told: list[Sequence[Event]] = []
+        with self._collector.lock:
+            now = self._collector.at().budget.now
+            self._do_deferred()
+            outcomes = [self._admit(job.batch, told) for job in jobs]
+        self._commit()
+        with self._collector.lock:
+            for events in told:
+                self._collector.history.add_events(events, now)
         return outcomes
 
-    def _admit(self, batch: Batch) -> Outcome:
+    def _admit(self, batch: Batch, told: list[Sequence[Event]]) -> Outcome:
         started = time.perf_counter_ns()
         try:
-            taken = admit(self._collector.state, batch, self._journal)
+            taken, events = admit(self._collector.state, batch, self._journal)
         except RefusalError as refusal:
             return refusal
-        if taken.accepted:
-            self._collector.history.add_events(batch.events, self._collector.state.budget.now)
+        if events:
+            told.append(events)
             self._collector.cost("record", time.perf_counter_ns() - started, taken.accepted)
         return taken
 
@@ -276,7 +304,6 @@ class Writer:
             elif urgent or time.monotonic() - self._last_commit > QUIET_SECONDS:
                 self._journal.forget_ids(state.budget.now)
                 self._commit()
-                self._journal.checkpoint()
             else:
                 self._journal.abandon()
         except StoreError as error:
@@ -292,23 +319,26 @@ class Writer:
             log.info("the disk has room again, events are taken")
         return not self._full
 
-    def _take_back(self) -> None:
-        """Become what is durable again. Raises StoreError."""
+    def _take_back(self) -> bool:
+        """Become what is durable again; False when the store fails at that too."""
         if self._journal is not None:
             self._journal.abandon()
-            self._load()
+            try:
+                self._load()
+            except StoreError as error:
+                self._end(error)
+                return False
+        return True
 
     def _store_failed(self, error: StoreError) -> None:
         """Wait for a full disk; after any other fault end the process, whose next start reads what is really there."""
-        if isinstance(error, DiskFullError):
-            try:
-                self._take_back()
-            except StoreError as worse:
-                error = worse
-            else:
-                self._full = True
-                log.error("the disk is full, events are refused until there is room", why=str(error))
-                return
+        if not isinstance(error, DiskFullError):
+            self._end(error)
+        elif self._take_back():
+            self._full = True
+            log.error("the disk is full, events are refused until there is room", why=str(error))
+
+    def _end(self, error: StoreError) -> None:
         self._failed = error
         log.error("the store failed, the exporter ends to read it anew", why=str(error))
         self._on_failure(error)
