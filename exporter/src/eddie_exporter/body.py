@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, Self, TypeVar
 
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope
 
 from eddie_exporter.answers import RefusalError
@@ -25,6 +26,8 @@ STALL_SECONDS = 5.0
 _MEMBERS = 16
 """Gzip members in a body. Each costs a copy of the rest: 8 MiB of empty members would take minutes."""
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Headers = Mapping[bytes, bytes]
 
 
@@ -128,10 +131,17 @@ class BodyReader:
         self._limit = limit
         self._seconds = seconds
         self._stall = stall
+        # One: the interpreter would not run two at a time, and each thread keeps a heap of its own, so that
+        # forty of them, each with one large body in its turn, hold forty large bodies' memory for good.
+        self._thread = ThreadPoolExecutor(1, "eddie-large")
 
     def holding(self) -> Held:
         """Answer the place where a request's room is noted, a context manager."""
         return Held(self)
+
+    async def aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work of a large body in the one thread there is for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))
 
     async def read(self, headers: Headers, receive: Receive, held: Held) -> bytes:
         """Answer the decompressed body.
@@ -150,7 +160,7 @@ class BodyReader:
         if small is not None:
             return small
         held.take(self._limit)
-        return await run_in_threadpool(gunzip, data, self._limit)
+        return await self.aside(gunzip, data, self._limit)
 
     async def _within_time(self, receive: Receive, held: Held) -> bytes:
         try:

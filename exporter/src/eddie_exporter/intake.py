@@ -10,7 +10,6 @@ import hashlib
 import math
 from collections.abc import Awaitable, Callable
 
-from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eddie_exporter import answers, decode
@@ -159,7 +158,7 @@ class Intake:
             if len(body) <= SMALL:
                 batch = read(body, headers, grant)
             else:
-                batch = await run_in_threadpool(read, body, headers, grant)
+                batch = await self._bodies.aside(read, body, headers, grant)
             # Decoded it is the queue's, which has bounds of its own.
             del body
         return await self._submit(batch)
