@@ -21,6 +21,7 @@ from tests.support.composed import Composed
 from tests.support.eventually import eventually
 
 from stack import compose
+from stack.images import SOURCES
 
 KILLS = 5
 SERVICES = ("init", "docker-proxy", "exporter")
@@ -113,9 +114,12 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
     """Run the exporter's container under load, and kill it again and again."""
     stack = Composed(tmp_path_factory.mktemp("killed"), f"eddie-test-kill-{os.getpid()}")
     stack.need()
-    stack.more["EDDIE_SOURCES"] = compose.images(stack.context()).sources("exporter")
+    images = compose.images(stack.context())
+    stack.more["EDDIE_SOURCES"] = images.sources("exporter")
     try:
-        stack.docker("compose", "build", "--quiet", "exporter")
+        if not images.is_built("exporter"):
+            stack.docker("compose", "build", "--quiet", "exporter")
+            compose.engine(stack.context()).remove_superseded(SOURCES)
         start(stack)
         fleet = fleet_of(stack.ports["exporter"], numbered=8, with_ids=2)
         token = (stack.folder / "secrets" / "exporter" / "ingest_token").read_text().strip()
