@@ -77,8 +77,8 @@ def test_another_view_costs_its_own(board: Board) -> None:
         assert opened(board, start="now-2h") >= len(PANELS)
 
 
-def test_fifty_viewers_do_not_hold_fifty_copies(board: Board) -> None:
-    """Memory grows by what a connection costs, far less than what is drawn on a page."""
+def test_what_a_viewer_costs_is_bounded(board: Board) -> None:
+    """Memory grows by what a page and its connection cost; that pictures are shared test_board_page.py shows."""
     process = psutil.Process(board.engine.pid)
     with looking_on(board, 1) as alone:
         refreshed(alone)
