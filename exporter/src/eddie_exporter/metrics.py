@@ -344,6 +344,7 @@ class MetricsCollector:
         state = self.at()
         if self.defer is None:
             state.tidy()
+            state.collect()
             state.publish()
         state.refresh()
         for name, value in self.gauges().items():

@@ -34,6 +34,7 @@ class State:
         self.now = now
         self.budget = Budget(settings.max_samples, wall)
         self.tables = Tables()
+        self._collected: list[Child] = []
         bounds = tuple(round(bound * MICRO) for bound in settings.buckets)
         self.families: dict[str, Family] = {
             metric.name: Family(
@@ -54,6 +55,7 @@ class State:
         self.retired = Retired(self.families, self.tables, settings)
         if rows is not None:
             self._restore(rows)
+            self.collect()
             self.publish()
         self._bear()
 
@@ -138,28 +140,31 @@ class State:
         self.families["eddie_series_used"].show((), self.budget.used)
         self.families["eddie_series_limit"].show((), self.budget.most)
 
-    def stored(self) -> None:
-        """Put the rows of every series that moved beside the other rows that changed, before a commit."""
-        self.tasks.write()
-        self.chunks.write()
+    def collect(self, *, rows: bool = False) -> None:
+        """Take together what moved until now, to be shown when it is durable; with ``rows`` for the store."""
+        if rows:
+            self.tasks.write()
+            self.chunks.write()
         for child in self.budget.moved:
-            if child.family.metric.kind != "gauge" and child.family.children.get(child.labels) is child:
+            child.moved = False
+            if rows and child.family.metric.kind != "gauge" and child.family.children.get(child.labels) is child:
                 child.number = self.tables.series.put(child.number, _row(child))
+        self._collected += self.budget.moved
+        self.budget.moved.clear()
+
+    def publish(self) -> None:
+        """Let scrapes see everything that was collected: it is on disk now, or there is no store."""
+        for child in self._collected:
+            child.show()
+        self._collected.clear()
+        self.tables.clear()
+        self.tasks.written()
+        self.chunks.written()
 
     def show(self) -> None:
         """Let scrapes see everything as it is now, before a store has it: what begins at zero is true at once."""
         for child in self.budget.moved:
             child.show()
-            child.moved = True
-
-    def publish(self) -> None:
-        """Let scrapes see everything that moved: it is on disk now, or there is no store."""
-        for child in self.budget.moved:
-            child.show()
-        self.budget.moved.clear()
-        self.tables.clear()
-        self.tasks.written()
-        self.chunks.written()
 
 
 def _row(child: Child) -> Row:

@@ -56,7 +56,6 @@ class Child:
 
     def show(self) -> None:
         """Let scrapes see the child as it is now."""
-        self.moved = False
         self.shown = self.value
 
 
@@ -72,7 +71,6 @@ class Distribution(Child):
 
     def show(self) -> None:
         """Let scrapes see the child as it is now."""
-        self.moved = False
         self.shown = (self.value, tuple(self.counts))
 
 
