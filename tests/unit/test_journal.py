@@ -15,7 +15,8 @@ from tests.support.stores import Kept, envelope, event, timeout
 from eddie_exporter import fold
 from eddie_exporter.answers import RefusalError
 from eddie_exporter.errors import DiskFullError, StoreBusyError, StoreDataError, StoreIOError
-from eddie_exporter.journal import NAME, Journal, move_aside
+from eddie_exporter.journal import Journal
+from eddie_exporter.opening import NAME, move_aside
 from eddie_metrics.events import Event
 from eddie_metrics.ids import uuid7
 

@@ -15,7 +15,7 @@ import structlog
 from eddie_exporter import logs, settings
 from eddie_exporter.app import create_app
 from eddie_exporter.errors import SettingsError, StoreError
-from eddie_exporter.journal import move_aside
+from eddie_exporter.opening import move_aside
 from eddie_exporter.server import Server, server
 
 EX_CONFIG = 78
