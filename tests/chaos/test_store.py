@@ -106,6 +106,18 @@ def test_fault_37_a_new_store_has_a_new_incarnation(one: Exporter) -> None:
     assert incarnation(scrape(one.port)) != first
 
 
+def test_fault_01_killed_while_it_makes_its_store_it_begins_again(tmp_path: Path) -> None:
+    """A first start that was killed leaves a file without a table, nobody's store: the next start goes on."""
+    (tmp_path / "data").mkdir()
+    store.pragma(tmp_path / "data", "journal_mode = WAL")
+    assert (tmp_path / "data" / store.NAMES[0]).stat().st_size > 0
+    with exporter(tmp_path) as one:
+        assert post(one.port, sealed("p", 1, 1, timeouts(3))).status == 202
+        one.kill()
+        one.start()
+        assert scrape(one.port).total("timeout_events_total") == 3
+
+
 def test_fault_38_a_store_of_a_newer_schema_is_refused_and_left_alone(one: Exporter) -> None:
     """An older exporter says what it found and the way out, exits 65, and changes nothing; all is still there."""
     assert post(one.port, sealed("p", 1, 1, timeouts(3))).status == 202

@@ -61,14 +61,18 @@ class Ledger:
     answers: Counter[str] = field(default_factory=Counter)
     surprises: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    _started: set[str | None] = field(default_factory=set)
 
     def acknowledge(self, sender: str, events: Iterable[Event], dropped: Mapping[str, int] | None = None) -> None:
         """Enter a batch that was answered 202."""
         self.batches[sender] += 1
         for event in events:
             self.events[event["kind"]] += 1
-            for moved, amount in moves(event):
+            chunk = event.get("chunk_id")
+            for moved, amount in moves(event, started=chunk in self._started):
                 self.acknowledged[moved] += amount
+            if event["kind"] == "chunk-started":
+                self._started.add(chunk)
         for reason, amount in (dropped or {}).items():
             self.acknowledged[series("eddie_client_dropped_events_total", producer=sender, reason=reason)] += amount
 

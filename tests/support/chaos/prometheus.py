@@ -69,6 +69,12 @@ class Prometheus:
         found = json.loads(body)["data"]["result"]
         return {tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in found}
 
+    def resets(self) -> float:
+        """Answer how often, at most, a series that may only grow went back in Prometheus's eyes."""
+        # resets() drops the name, and series of two metrics would be one: the name goes into a label first.
+        named = 'label_replace({__name__=~".+_(total|count|bucket|sum)"}, "was", "$1", "__name__", "(.+)")'
+        return self.number(f"max(resets({named}[5m:1s]))")
+
     def number(self, query: str) -> float:
         """Answer a query that gives one number."""
         found = list(self.ask(query).values())

@@ -18,8 +18,6 @@ WEEK = 604_800
 """Leases that no test outlives, also not one that turns the clock."""
 STAGES = ("plan", "code", "review")
 REASONS = ("deadline", "stall", "tool")
-NEVER_STARTED = "unseen"
-"""Chunk ids that begin so have an end and no start."""
 
 
 def series(name: str, **labels: str) -> Series:
@@ -27,7 +25,7 @@ def series(name: str, **labels: str) -> Series:
     return name, tuple(sorted(labels.items()))
 
 
-def _chunk_ended(event: Event) -> Iterator[tuple[Series, int]]:
+def _chunk_ended(event: Event, *, started: bool) -> Iterator[tuple[Series, int]]:
     agent = event["agent_id"]
     yield series("chunk_execution_seconds_count", agent_id=agent), 1
     yield series("chunk_execution_seconds_sum", agent_id=agent), round(event["seconds"] * MICRO)
@@ -35,11 +33,11 @@ def _chunk_ended(event: Event) -> Iterator[tuple[Series, int]]:
     yield series("eddie_chunk_outcomes_total", outcome=event["outcome"]), 1
     yield series("eddie_tokens_total", agent_id=agent, direction="in"), event["tokens_in"]
     yield series("eddie_cost_usd_total", agent_id=agent), round(event["cost_usd"] * MICRO)
-    if event["chunk_id"].startswith(NEVER_STARTED):
-        yield series("eddie_chunks_started_total"), 1
-    else:
+    if started:
         yield series("eddie_chunks_inflight"), -1
         yield series("agent_active_tasks", agent_id=agent), -1
+    else:
+        yield series("eddie_chunks_started_total"), 1
 
 
 def _task_ended(event: Event) -> Iterator[tuple[Series, int]]:
@@ -53,8 +51,11 @@ def _task_ended(event: Event) -> Iterator[tuple[Series, int]]:
         yield series("task_failure_total", stage=stage, reason=event["reason"]), 1
 
 
-def moves(event: Event) -> Iterator[tuple[Series, int]]:
-    """Yield each series an event moves, and by how much; seconds and dollars in millionths."""
+def moves(event: Event, *, started: bool) -> Iterator[tuple[Series, int]]:
+    """Yield each series an event moves, and by how much; seconds and dollars in millionths.
+
+    ``started``: whether the start of the chunk that the event is about was counted before.
+    """
     kind = event["kind"]
     yield series("eddie_events_accepted_total", kind=kind), 1
     match kind:
@@ -73,7 +74,7 @@ def moves(event: Event) -> Iterator[tuple[Series, int]]:
             yield series("eddie_chunks_inflight"), 1
             yield series("agent_active_tasks", agent_id=event["agent_id"]), 1
         case "chunk-execution":
-            yield from _chunk_ended(event)
+            yield from _chunk_ended(event, started=started)
         case "task-finished":
             yield from _task_ended(event)
 
@@ -124,7 +125,7 @@ class Traffic:
     def _chunk(self) -> Event:
         rnd = self._random
         started = bool(self._open) and rnd.random() < 0.8
-        chunk = self._open.pop(0) if started else f"{NEVER_STARTED}-{self.agent}-{self._made}"
+        chunk = self._open.pop(0) if started else f"unseen-{self.agent}-{self._made}"
         return {
             "kind": "chunk-execution",
             "chunk_id": chunk,
