@@ -31,7 +31,7 @@ def told(stack: Stack, *statuses: str) -> None:
 
 
 def test_fault_28_a_full_disk_under_prometheus_is_told_and_costs_resolution_only(tmp_path: Path) -> None:
-    """Rules go on, so somebody is told; with space again the last raw value is what was counted, and nothing has reset."""
+    """Rules go on, so somebody is told; with space again the last value is what was counted, and nothing reset."""
     needs("prometheus", "alertmanager", "amtool")
     with disk(tmp_path, "ext4", SMALL) as place, Stack(tmp_path / "stack", factor=FACTOR) as stack:
         data = stack.folder / "prometheus/data"
