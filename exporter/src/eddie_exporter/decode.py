@@ -82,6 +82,7 @@ def _struct(cls: type[Event], *, closed: bool = True) -> type[msgspec.Struct]:
         forbid_unknown_fields=closed,
         frozen=True,
         kw_only=True,
+        gc=False,  # no event can hold itself; a batch of them set off the collector, which then looked at everything
         namespace={**checks, "__doc__": cls.__doc__},
     )
 
