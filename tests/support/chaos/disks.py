@@ -103,17 +103,26 @@ class Disk:
 
 
 @contextlib.contextmanager
+def lent(folder: Path, kind: str, size: int = SIZE_BYTES) -> Iterator[Disk]:
+    """Give a disk until the block is left. Raises DiskError or OSError where there can be none."""
+    one = Disk(folder, kind, size)
+    with private_mounts():
+        try:
+            one.make()
+            yield one
+        finally:
+            one.remove()
+
+
+@contextlib.contextmanager
 def disk(folder: Path, kind: str, size: int = SIZE_BYTES) -> Iterator[Disk]:
     """Give a disk until the block is left; skips the test, with the reason, where there can be none."""
     lacks = missing(kind)
     if lacks is not None:
         pytest.skip(lacks)
-    one = Disk(folder, kind, size)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(private_mounts())
-            stack.callback(one.remove)
-            one.make()
+            one = stack.enter_context(lent(folder, kind, size))
         except (DiskError, OSError) as error:
             pytest.skip(f"no loop-mounted {kind} here: {error}")
         yield one
