@@ -13,37 +13,54 @@ AGENTS = 50
 STAGES = ("plan", "edit", "test", "review")
 NUMBER = "@@number@@"
 """Stands in a prepared body where each batch has its own number, so that no id comes twice."""
+EARLIER = "@@earlier@@"
+"""Stands for the number of the batch ``LAG`` before: work takes its time, so what begins in one ends in another."""
+LAG = 10
 BATCH = 100
 
 
-def story(number: int) -> Iterator[dict[str, Any]]:
-    """Yield one task's twenty events: started, timed out, split in seven, worked on, merged, finished."""
-    task = f"task-{NUMBER}-{number}"
+def begun(number: int, task: str) -> Iterator[dict[str, Any]]:
+    """Yield the first ten events of a task: started, timed out, split in seven that are taken up."""
     agent = f"agent-{number % AGENTS:03}"
     stage = STAGES[number % len(STAGES)]
     yield {"kind": "task-started", "task_id": task, "agent_id": agent, "stage": stage}
     yield {"kind": "timeout", "agent_id": agent, "reason": "deadline", "stage": stage, "task_id": task}
     yield {"kind": "task-split", "task_id": task, "chunks": 7, "depth": 1, "stage": stage}
     for chunk in range(7):
-        worker = f"agent-{(number * 7 + chunk) % AGENTS:03}"
-        ids = {"chunk_id": f"{task}-{chunk}", "task_id": task, "agent_id": worker}
-        yield {"kind": "chunk-started", **ids}
+        yield {"kind": "chunk-started", **_chunk(number, task, chunk)}
+
+
+def ended(number: int, task: str) -> Iterator[dict[str, Any]]:
+    """Yield its last ten: the chunks are worked on and merged, a limit follows, and it finishes."""
     for chunk in range(7):
-        worker = f"agent-{(number * 7 + chunk) % AGENTS:03}"
-        ids = {"chunk_id": f"{task}-{chunk}", "task_id": task, "agent_id": worker}
         spent = {"tokens_in": 1200 + chunk, "tokens_out": 340, "cost_usd": 0.0123} if chunk % 2 else {}
         outcome = "timeout" if chunk == 6 else "success"
-        yield {"kind": "chunk-execution", **ids, "seconds": 3.5 * chunk + number % 9, "outcome": outcome, **spent}
+        seconds = 3.5 * chunk + number % 9
+        yield {
+            "kind": "chunk-execution",
+            **_chunk(number, task, chunk),
+            "seconds": seconds,
+            "outcome": outcome,
+            **spent,
+        }
     yield {"kind": "merge-deduplication", "task_id": task, "chunks": 6, "duplicates": 1}
     cores = 1 + number % 2
     yield {"kind": "docker-resource-allocation", "container_id": f"box-{number % AGENTS}", "cpu_limit": cores}
-    ids = {"task_id": task, "agent_id": agent, "stage": stage}
+    ids = {"task_id": task, "agent_id": f"agent-{number % AGENTS:03}", "stage": STAGES[number % len(STAGES)]}
     yield {"kind": "task-finished", **ids, "seconds": 61.25 + number % 7, "outcome": "success"}
 
 
+def _chunk(number: int, task: str, chunk: int) -> dict[str, str]:
+    worker = f"agent-{(number * 7 + chunk) % AGENTS:03}"
+    return {"chunk_id": f"{task}-{chunk}", "task_id": task, "agent_id": worker}
+
+
 def events(offset: int) -> list[dict[str, Any]]:
-    """Answer a batch of five such tasks."""
-    made = [event for number in range(offset, offset + BATCH // 20) for event in story(number)]
+    """Answer a batch of 100: five tasks begin, and the five that began a few batches before end."""
+    made: list[dict[str, Any]] = []
+    for number in range(offset, offset + BATCH // 20):
+        made += begun(number, f"task-{NUMBER}-{number % 5}")
+        made += ended(number, f"task-{EARLIER}-{number % 5}")
     return [{**event, "ts": round(time.time(), 3)} for event in made]
 
 
@@ -55,11 +72,12 @@ def post(path: str, body: bytes, headers: str = "", content_type: str = "applica
 
 def envelopes(path: str, epoch: int) -> Request:
     """Answer what makes numbered batches of 100: each connection is a producer with a sequence of its own."""
-    prepared = [json.dumps(events(place * 5), separators=(",", ":")).encode() for place in range(10)]
-    mark = NUMBER.encode()
+    prepared = [json.dumps(events(place * 5), separators=(",", ":")).encode() for place in range(LAG)]
+    mark, earlier = NUMBER.encode(), EARLIER.encode()
 
     def request(connection: int, number: int) -> bytes:
         told = prepared[number % len(prepared)].replace(mark, b"%02d%08d" % (connection, number))
+        told = told.replace(earlier, b"%02d%08d" % (connection, max(0, number - LAG)))
         head = b'{"producer":"bench-%d","epoch":%d,"seq":%d,"events":' % (connection, epoch, number + 1)
         return post(path, head + told + b"}")
 
