@@ -167,9 +167,14 @@ class State:
             child.show()
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _row(child: Child) -> Row:
     counts = " ".join(map(str, child.counts)) if isinstance(child, Distribution) else None
-    labels = json.dumps(child.labels, ensure_ascii=False, separators=(",", ":"))
+    labels = child.stored_labels
+    if labels is None:
+        labels = child.stored_labels = _encode(child.labels)
     return child.family.metric.name, labels, child.created, stored_integer(child.value), counts
 
 

@@ -31,11 +31,12 @@ Shown = float | tuple[float, tuple[int, ...]]
 class Child:
     """One series that counts: an integer total, or a gauge's number, and when it began.
 
-    ``shown`` is what was made durable (None: nothing yet), ``number`` its row in the store, ``texts`` a place where
-    the renderer keeps the labels and the creation time as it writes them.
+    ``shown`` is what was made durable (None: nothing yet), ``number`` its row in the store, ``stored_labels`` the
+    labels as they stand there, ``texts`` a place where the renderer keeps the labels and the creation time as it
+    writes them.
     """
 
-    __slots__ = ("created", "family", "labels", "moved", "number", "shown", "texts", "value")
+    __slots__ = ("created", "family", "labels", "moved", "number", "shown", "stored_labels", "texts", "value")
 
     def __init__(self, family: Family, labels: tuple[str, ...], created: float) -> None:
         """Begin at zero."""
@@ -47,6 +48,7 @@ class Child:
         self.moved = False
         self.number = 0
         self.texts: tuple[str, str] | None = None
+        self.stored_labels: str | None = None
 
     def move(self) -> None:
         """Note that this child changed, so that it is made durable and shown."""
