@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import random
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -200,3 +202,23 @@ async def test_what_is_no_http_is_400_as_json() -> None:
         said = await link.ended()
     assert said.startswith(b"HTTP/1.1 400 ")
     assert json.loads(said.partition(b"\r\n\r\n")[2])["error"] == "http"
+
+
+async def test_requests_cut_anywhere_are_the_same() -> None:
+    """However the network cuts a request, with a length or in chunks, and whatever follows at once, it counts once."""
+    chance = random.Random(6)  # noqa: S311
+    chunked = b"POST /events/timeout HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    chunked += b"%x\r\n%b\r\n0\r\n\r\n" % (len(EVENT), EVENT)
+    requests = (POST + EVENT, chunked, (POST + EVENT) * 3, chunked + POST + EVENT)
+    async with served() as there, there.link() as link:
+        await link.send(POST + EVENT)
+        await link.answer()
+        [protocol] = there.server.server_state.connections
+        for turn in range(100):
+            request = requests[turn % len(requests)]
+            cuts = sorted(chance.sample(range(1, len(request)), chance.randrange(0, 12)))
+            for start, end in itertools.pairwise([0, *cuts, len(request)]):
+                protocol.data_received(request[start:end])
+            for _ in range(request.count(b"POST")):
+                status, body = await link.answer()
+                assert (status, json.loads(body)["accepted"]) == (202, 1), (request, cuts)
