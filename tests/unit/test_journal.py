@@ -352,6 +352,34 @@ def test_a_store_that_is_taken_away_is_noticed(kept: Kept) -> None:
     assert "deleted or replaced" in str(kept.failures[0])
 
 
+def test_an_older_copy_of_the_store_is_another_incarnation(kept: Kept, tmp_path: Path) -> None:
+    """What was counted since is gone from it, so it gets a new name, which an alert sees; a restart does not."""
+    kept.submit([timeout()])
+    kept.tick()
+    same = kept.again()
+    assert same.journal is not None
+    name = same.journal.incarnation
+    same.killed()
+    copy = (tmp_path / NAME).read_bytes()
+    later = Kept(tmp_path, kept.clock)
+    later.submit([timeout()])
+    later.tick()
+    later.killed()
+    for file in tmp_path.glob(f"{NAME}*"):
+        file.unlink()
+    (tmp_path / NAME).write_bytes(copy)
+    restored = Kept(tmp_path, kept.clock)
+    assert restored.journal is not None
+    assert kept.journal is not None
+    assert (kept.journal.incarnation, restored.journal.incarnation != name) == (name, True)
+    assert restored.total("timeout_events_total") == 1
+    restored.tick()
+    again = restored.again()
+    assert again.journal is not None
+    assert again.journal.incarnation == restored.journal.incarnation
+    again.killed()
+
+
 def test_a_store_of_other_buckets_is_refused_once_something_is_stored(tmp_path: Path, clock: Clock) -> None:
     """Before the first event they are a setting."""
     Kept(tmp_path / "new", clock).killed()

@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from eddie_exporter.errors import DiskFullError, StoreDataError, StoreIOError
 from eddie_exporter.opening import NAME, WAY_OUT, check_buckets, checksum, honest, locked, opened, put_meta, read_meta
@@ -25,6 +28,9 @@ MOST_IDS = 10_000_000
 _FORGET_AT_ONCE = 5_000
 _SPARE = 64 * 1024
 """Bytes that must find room before a full disk counts as free again."""
+
+
+log = structlog.get_logger(__name__)
 
 
 def _unchecked(_: Row) -> int:
@@ -64,7 +70,7 @@ class Journal:
         except BaseException:
             os.close(self._lock)
             raise
-        self.incarnation = str(self.meta["incarnation"])
+        self.incarnation = self._incarnation()
         self._identity = self._stat()
         self._ids = self._stored_ids = int(self.meta.get("ids", 0))
 
@@ -76,6 +82,27 @@ class Journal:
         if settings.data_dir is None:
             return None
         return cls(settings.data_dir, durability=settings.durability, buckets=settings.buckets)
+
+    def _incarnation(self) -> str:
+        """Answer the store's name; a store that is older than the one that was here last gets a new one.
+
+        How far that one had come stands in the lock file, written after each commit: only a copy from an earlier time
+        can be behind it.
+        """
+        self._commits = int(self.meta.get("commits", 0))
+        last = os.pread(self._lock, 32, 0).strip()
+        if last.isdigit() and int(last) > self._commits and self._commits:
+            before = self.meta["incarnation"]
+            self.meta["incarnation"] = str(uuid.uuid4())
+            with honest(self.path):
+                put_meta(self._db, {"incarnation": self.meta["incarnation"]})
+            log.warning("an older copy of the store is here: it gets a new name", before=before)
+        return str(self.meta["incarnation"])
+
+    def note_progress(self) -> None:
+        """Write down, beside the store, how far it has come. Raises StoreIOError."""
+        with honest(self.path):
+            os.pwrite(self._lock, b"%020d\n" % self._commits, 0)
 
     def rows(self) -> Rows:
         """Answer everything that is stored. Raises StoreDataError when a row does not match its checksum."""
@@ -107,8 +134,9 @@ class Journal:
         with honest(self.path):
             for table in tables.all():
                 self._write(table)
-            put_meta(self._db, {**meta, "ids": self._ids})
+            put_meta(self._db, {**meta, "ids": self._ids, "commits": self._commits + 1})
             self._db.execute("COMMIT")
+        self._commits += 1
         self._stored_ids = self._ids
 
     def _write(self, table: Table) -> None:

@@ -180,6 +180,7 @@ class Keeper:
         if last or not costs_only or state.tables.any() or time.monotonic() - self._last_commit > QUIET_SECONDS:
             journal.forget_ids(state.budget.now)
             self._commit()
+            journal.note_progress()
         else:
             journal.abandon()
 

@@ -29,7 +29,12 @@ CHECKPOINT_PAGES = 8_000
 
 
 def move_aside(folder: Path, now: datetime | None = None) -> list[Path]:
-    """Move the store's files aside and answer where they lie now; nothing is deleted. Raises StoreBusyError."""
+    """Move the store's files aside and answer where they lie now; nothing is deleted. Raises StoreError."""
+    with honest(folder):
+        return _moved_aside(folder, now)
+
+
+def _moved_aside(folder: Path, now: datetime | None) -> list[Path]:
     lock = locked(folder)
     try:
         stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
