@@ -1,6 +1,6 @@
 # Every target is one line of text; what it does lies in the script it calls. No target but purge reads standard input.
 .DEFAULT_GOAL := help
-.PHONY: help up board down status logs start-fresh demo send notify-test setup-grafana test drill lint bench dashboards rules clean purge ci-machine
+.PHONY: help up board down status logs start-fresh demo send notify-test setup-grafana test drill lint chaos soak bench dashboards rules clean purge ci-machine
 SHELL := /bin/sh
 PYTHON ?= python3
 STACK := $(PYTHON) scripts/stack
@@ -40,6 +40,10 @@ drill: ## the shipped timings on real engines, about 17 minutes
 	@$(READY) && exec $(VENV)/python scripts/drill.py </dev/null
 lint: ## ruff, mypy, and each configuration by its own program's checker
 	@$(READY) && $(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && scripts/lint_configs.sh </dev/null
+chaos: ## kills and power cuts by the hundred, a table of what was lost or doubled (KILLS=1000 CUTS=100, on each file system)
+	@$(READY) && exec $(VENV)/python scripts/chaos.py --kills $(or $(KILLS),1000) --cuts $(or $(CUTS),100) </dev/null
+soak: ## ten minutes of a fleet's load, and the slope of the exporter's memory (SECONDS=600)
+	@$(READY) && exec $(VENV)/python scripts/soak.py --seconds $(or $(SECONDS),600) </dev/null
 bench: ## what an event, a scrape, and a board with fifty readers cost, about 10 minutes
 	@$(READY) && PYTHONPATH=scripts exec $(VENV)/python -m bench </dev/null
 dashboards: ## generate grafana/provisioning/ from grafana/dashboards/
