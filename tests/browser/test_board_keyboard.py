@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 from tests.support.board_pages import Look, looking
-from tests.support.boards import PANELS, Board, standing
+from tests.support.boards import NEVER, PANELS, Board, standing
 from tests.support.browsers import chromium
 from tests.support.eventually import eventually
 
@@ -34,15 +34,23 @@ HERE = """() => {
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
     """Run a board on a stack with an hour behind it and a storm that has just passed; pages stay as they are."""
-    with standing(tmp_path_factory.mktemp("board"), told=True, refresh=60) as started:
+    with standing(tmp_path_factory.mktemp("board"), told=True, refresh=NEVER) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start one browser for all looks."""
+    with chromium() as started:
         yield started
 
 
 @pytest.fixture
-def look(board: Board) -> Iterator[Look]:
-    """Open a page whose panels are all there, in a browser where nobody has clicked anything."""
-    with chromium() as browser, looking(browser, board.page()) as opened:
+def look(board: Board, browser: Browser) -> Iterator[Look]:
+    """Open a page on which nobody has clicked anything, when all of it is there, its top and its bar too."""
+    with looking(browser, board.page()) as opened:
         opened.whole("board-keyboard")
+        expect(opened.page.locator(".pulse")).to_contain_text("of ")  # said when a round of asking is over
         yield opened
 
 
@@ -120,6 +128,19 @@ def test_a_series_is_hidden_by_keyboard(look: Look) -> None:
     assert other.get_attribute("aria-pressed") == "true"
 
 
+def test_the_focus_goes_with_what_changes_places(look: Look) -> None:
+    """Where a legend's rows change places, as a refresh may have them do, the focus stays on the row it was on."""
+    column, rows = (look.panel(2).locator(f"{part} button") for part in ("thead", "tbody"))
+    before = rows.all_inner_texts()
+    rows.last.focus()
+    for _ in range(2):
+        # By a script, for a mouse would take the focus along.
+        column.last.evaluate("(button) => { button.click(); }")
+        expect(rows).not_to_have_text(before)
+        assert look.page.evaluate("document.activeElement.innerText") == before[-1]
+        before = [before[-1], *rows.all_inner_texts()[1:]]
+
+
 def test_a_panel_is_opened_and_described_by_keyboard(look: Look) -> None:
     """The sign beside a title shows description and queries; the title opens the panel alone, and a link leads back."""
     look.panel(5).locator("summary").focus()
@@ -145,8 +166,8 @@ def test_what_is_drawn_is_also_said(look: Look) -> None:
         assert title in label or len(label) > 20, f"expected a chart with a name, got {label!r} on panel {panel}"
 
 
-def test_half_a_window_is_enough(board: Board) -> None:
+def test_half_a_window_is_enough(board: Board, browser: Browser) -> None:
     """Zoomed to 400 percent on a laptop (320 pixels of width) all panels are there, and nothing hangs out sideways."""
-    with chromium() as browser, looking(browser, board.page(), width=320) as look:
+    with looking(browser, board.page(), width=320) as look:
         look.whole("board-zoomed")
         assert look.page.evaluate("document.documentElement.scrollWidth") <= 320

@@ -31,6 +31,9 @@ PANELS: dict[str, str] = {
 REFRESH = 2
 """Seconds between two refreshes of a test's page: written into its copy of the dashboard."""
 
+NEVER = 10**10
+"""Such a refresh for pages that have to stay as they are: the next is due in some centuries."""
+
 
 @dataclass
 class Board:

@@ -46,6 +46,13 @@ export default {
       return new Map(found.map((each) => [each.name, short(last(dataset[each.datasetIndex]?.source[each.encode.y]))]));
     },
   },
+  // A browser takes an element that moves for one that has gone: a row that changes places would lose the focus.
+  beforeUpdate() {
+    this.here = this.$el.contains(document.activeElement) ? document.activeElement : null;
+  },
+  updated() {
+    if (this.here?.isConnected && this.here !== document.activeElement) this.here.focus({ preventScroll: true });
+  },
   methods: {
     ink: (row) => ({ "--on-light": row.ink.light, "--on-dark": row.ink.dark }),
     order(at) {
