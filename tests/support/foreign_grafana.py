@@ -223,10 +223,11 @@ def somebodys(folder: Path, *, alerting: bool = False) -> Iterator[Foreign]:
 
 @contextmanager
 def unchanged(grafana: Foreign, *environments: str) -> Iterator[Foreign]:
-    """Hand out a Grafana, uninstall, and see that it is what it was before."""
+    """Hand out a Grafana, uninstall also where the block failed, and see that it is what it was before."""
     before = grafana.export()
-    yield grafana
-    for environment in environments:
-        done = grafana.run("--uninstall", "--environment", environment)
-        assert done.code == script.DONE, done.text
+    try:
+        yield grafana
+    finally:
+        done = [grafana.run("--uninstall", "--environment", environment) for environment in environments]
+    assert [each.text for each in done if each.code != script.DONE] == []
     assert grafana.export() == before
