@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.load import Request
@@ -64,15 +64,21 @@ def events(offset: int) -> list[dict[str, Any]]:
     return [{**event, "ts": round(time.time(), 3)} for event in made]
 
 
+def plain(offset: int) -> list[dict[str, Any]]:
+    """Answer a batch of 100 timeouts: events that count, and leave nothing behind that has to be followed."""
+    told = [{"kind": "timeout", "agent_id": f"agent-{(offset + place) % AGENTS:03}"} for place in range(BATCH)]
+    return [{**one, "reason": "deadline", "stage": "plan", "task_id": f"task-{NUMBER}"} for one in told]
+
+
 def post(path: str, body: bytes, headers: str = "", content_type: str = "application/json") -> bytes:
     """Answer a whole request."""
     head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\n{headers}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def envelopes(path: str, epoch: int) -> Request:
+def envelopes(path: str, epoch: int, make: Callable[[int], list[dict[str, Any]]] = events) -> Request:
     """Answer what makes numbered batches of 100: each connection is a producer with a sequence of its own."""
-    prepared = [json.dumps(events(place * 5), separators=(",", ":")).encode() for place in range(LAG)]
+    prepared = [json.dumps(make(place * 5), separators=(",", ":")).encode() for place in range(LAG)]
     mark, earlier = NUMBER.encode(), EARLIER.encode()
 
     def request(connection: int, number: int) -> bytes:
