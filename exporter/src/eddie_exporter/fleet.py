@@ -31,22 +31,26 @@ class Fleet:
         self.agents: Roll[Agent] = Roll(2 * settings.max_agents, tables.agents)
         self._containers: Roll[Container] = Roll(2 * settings.max_agents, tables.containers)
 
-    def hear_agent(self, agent_id: str, ts: float, now: float, *, hello: bool = False) -> None:
-        """Note that an agent spoke; one that is gone comes back only by a later ``ts`` or a hello."""
+    def hear_agent(self, agent_id: str, ts: float, now: float, *, hello: bool = False) -> Agent | None:
+        """Note that an agent spoke; one that is gone comes back only by a later ``ts`` or a hello.
+
+        Answer the agent, None when it stays gone.
+        """
         agent = self.agents.get(agent_id)
         if agent is None:
             agent = Agent(ts, now)
         elif agent.heard == now and not agent.gone:  # again in the same group
             agent.latest = max(agent.latest, ts)
-            return
+            return agent
         elif agent.gone:
             if ts <= agent.latest and not hello:
-                return
+                return None
             if agent.active:
                 self._families["agent_active_tasks"].set((agent_id,), 0)
             if agent.info is not None:
                 self._families["eddie_agent_info"].set((agent_id, *agent.info), 1)
         self.agents.hear(agent_id, agent, ts, now)
+        return agent
 
     def is_there(self, agent_id: str) -> bool:
         """Whether an agent is there."""

@@ -61,10 +61,11 @@ def _timeout(state: State, event: events.Timeout, ts: float) -> None:
 
 
 def _chunk_started(state: State, event: events.ChunkStarted, ts: float) -> None:
-    state.fleet.hear_agent(event.agent_id, ts, state.now)
+    agent = state.fleet.hear_agent(event.agent_id, ts, state.now)
     key = (event.chunk_id, event.agent_id)
-    if state.fleet.is_there(event.agent_id) and state.chunks.expects(key, state.now):
-        state.fleet.give_gauge(event.agent_id)
+    if agent is not None and state.chunks.expects(key, state.now):
+        if not agent.active:
+            state.fleet.give_gauge(event.agent_id)
         state.chunks.start(key, event.agent_id, state.now, event.lease_seconds)
         state.add["eddie_chunks_started_total"]((), 1)
 
@@ -91,10 +92,11 @@ def _docker_resource_allocation(state: State, event: events.DockerResourceAlloca
 
 
 def _task_started(state: State, event: events.TaskStarted, ts: float) -> None:
-    state.fleet.hear_agent(event.agent_id, ts, state.now)
+    agent = state.fleet.hear_agent(event.agent_id, ts, state.now)
     key = (event.task_id, event.agent_id, event.stage)
-    if state.fleet.is_there(event.agent_id) and state.tasks.expects(key, state.now):
-        state.fleet.give_gauge(event.agent_id)
+    if agent is not None and state.tasks.expects(key, state.now):
+        if not agent.active:
+            state.fleet.give_gauge(event.agent_id)
         state.tasks.start(key, event.agent_id, state.now, event.lease_seconds, event.stage)
 
 

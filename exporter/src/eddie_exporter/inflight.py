@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from eddie_exporter.store import Family
+from eddie_exporter.store import Child, Family
 from eddie_exporter.tables import Row, Tables
 from eddie_metrics.events import DEFAULT_LEASE_SECONDS
 
@@ -76,14 +76,16 @@ class InFlight:
     def start(self, key: Key, agent_id: str, now: float, lease: float | None, stage: str | None = None) -> None:
         """Take ``key`` in (ask ``expects`` first) and move its agent's gauge; ``lease`` in seconds."""
         # The gauge's own label: an agent that found no place counts in the overflow's.
-        shown_as = self._gauge.child((agent_id,)).labels[0]
-        work = Work(now, now + (DEFAULT_LEASE_SECONDS if lease is None else lease), shown_as, stage)
-        row = (self._kind, _SEPARATOR.join(key), shown_as, stage, work.started, work.ends)
-        work.number = self._tables.flights.add(row)
-        self._take(key, work)
+        gauge = self._gauge.child((agent_id,))
+        shown_as = gauge.labels[0]
+        ends = now + (DEFAULT_LEASE_SECONDS if lease is None else lease)
+        row = (self._kind, _SEPARATOR.join(key), shown_as, stage, now, ends)
+        self._take(key, Work(now, ends, shown_as, stage, self._tables.flights.add(row)), gauge)
 
-    def _take(self, key: Key, work: Work) -> None:
-        self._gauge.add((work.agent_id,), 1)
+    def _take(self, key: Key, work: Work, gauge: Child) -> None:
+        gauge.value += 1
+        if not gauge.moved:
+            gauge.move()
         self._work[key] = work
         self._count += 1
         heapq.heappush(self._leases, (work.ends, self._count, key))
@@ -101,8 +103,11 @@ class InFlight:
         return work is not None
 
     def _leave(self, work: Work) -> None:
-        if (work.agent_id,) in self._gauge.children:
-            self._gauge.add((work.agent_id,), -1)
+        gauge = self._gauge.children.get((work.agent_id,))
+        if gauge is not None:
+            gauge.value -= 1
+            if not gauge.moved:
+                gauge.move()
         self._tables.flights.drop(work.number)
 
     def _remember(self, key: Key, ends: float) -> None:
@@ -160,7 +165,8 @@ class InFlight:
     def restore_flight(self, number: int, row: Row) -> None:
         """Take back what was in flight."""
         _, key, agent_id, stage, started, ends = row
-        self._take(tuple(key.split(_SEPARATOR)), Work(started, ends, agent_id, stage, number))
+        work = Work(started, ends, agent_id, stage, number)
+        self._take(tuple(key.split(_SEPARATOR)), work, self._gauge.child((agent_id,)))
 
     def restore_finish(self, number: int, row: Row) -> None:
         """Take back what finished."""
