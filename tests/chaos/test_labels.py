@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.chaos.process import Exporter, exporter
-from tests.support.chaos.reading import scrape
+from tests.support.chaos.reading import get, scrape
 from tests.support.chaos.single import post, sealed
 from tests.support.chaos.tracing import injected, needs_strace
 from tests.support.chaos.traffic import Event
@@ -27,6 +27,13 @@ def invented(number: int) -> list[Event]:
         else {"kind": "chunk-execution", "agent_id": f"random-{one:09}", "seconds": 1.5}
         for one in range(start, start + SIZE)
     ]
+
+
+def _seconds(one: Exporter) -> float:
+    """Answer what a scrape takes."""
+    began = time.monotonic()
+    assert get(one.port, "/metrics/prometheus")[0] == 200
+    return time.monotonic() - began
 
 
 def megabytes(one: Exporter, field: str = "VmHWM") -> float:
@@ -48,9 +55,8 @@ def test_fault_20_a_label_value_per_event_is_bounded_and_sums_stay_exact(
     with exporter(tmp_path, EDDIE_MAX_AGENTS=str(agents)) as one:
         for number in range(batches):
             assert post(one.port, sealed("inventive", 1, number + 1, invented(number))).status == 202
-        began = time.monotonic()
         seen = scrape(one.port)
-        took = time.monotonic() - began
+        took = min(_seconds(one) for _ in range(3))
         half = batches * SIZE // 2
         assert seen.total("timeout_events_total") == half
         assert seen.total("chunk_execution_seconds_count") == half
