@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.chaos.judging import must_hold, quantile
+from tests.support.chaos.memory import starved
 from tests.support.chaos.moments import chance, moment
 from tests.support.chaos.process import Exporter, exporter
 from tests.support.chaos.rounds import kills
@@ -44,3 +46,17 @@ def test_fault_06_sigterm_under_load_answers_what_was_accepted(one: Exporter) ->
             one.start()
         must_hold(fleet, watcher)
         assert fleet.ledger.answers["none"] > 0, "expected senders that met no exporter, got none"
+
+
+def test_fault_07_killed_for_want_of_memory_nothing_is_lost(one: Exporter) -> None:
+    """The kernel kills an exporter that may have no more memory, under load: as with every kill, all is counted once.
+
+    Memory charged before the limit is not part of it, so what remains is small, and large batches use it up.
+    """
+    with watched(one.port) as watcher, driven(fleet_of(one.port, numbered=8, with_ids=0, size=2000)) as fleet:
+        moment(chance(7), 0.3, 0.5)
+        assert one.process is not None
+        with starved(one.pid):
+            assert one.exit_code(within=30) == -signal.SIGKILL
+        one.start()
+        must_hold(fleet, watcher)
