@@ -18,8 +18,8 @@ from prometheus_client.utils import floatToGoString
 from eddie_exporter.catalogue import Metric
 from eddie_exporter.store import Child, Family, Shown
 
-Entry = tuple[Child, Shown]
-"""A child, for what never changes of it, and what it showed at that moment."""
+Entry = tuple[Child, Shown | None]
+"""A child, for what never changes of it, and what it showed at that moment, if anything."""
 
 
 class ChildCopy(NamedTuple):
@@ -37,15 +37,22 @@ class ChildCopy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FamilyCopy:
-    """One family at one moment, so that rendering needs no lock."""
+    """One family at one moment, so that rendering needs no lock: its ``series``, and what each showed."""
 
     metric: Metric
     bounds: tuple[int, ...]
-    entries: list[Entry]
+    series: list[Child]
+    shown: list[Shown | None]
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[Entry]:
+        """Yield the series from ``start`` to before ``end``, each with what it showed."""
+        return zip(self.series[start:end], self.shown[start:end], strict=True)
 
     def children(self) -> Iterator[ChildCopy]:
-        """Yield the children."""
-        for child, shown in self.entries:
+        """Yield the children that showed something."""
+        for child, shown in self.entries():
+            if shown is None:
+                continue
             value, counts = shown if isinstance(shown, tuple) else (shown, ())
             yield ChildCopy(child.labels, value, child.created, counts)
 
@@ -55,18 +62,20 @@ class FamilyCopy:
 
 
 def copy(family: Family, now: float) -> FamilyCopy:
-    """Copy what is shown of a family, under the collector's lock."""
-    entries: list[Entry] = []
-    counts = family.metric.kind != "gauge"
+    """Copy what is shown of a family, under the collector's lock: two lists, and nothing made for each series."""
+    if family.newest > now and family.metric.kind != "gauge":
+        _disown_future(family, now)
+    series = list(family.children.values())
+    return FamilyCopy(family.metric, family.bounds, series, [child.shown for child in series])
+
+
+def _disown_future(family: Family, now: float) -> None:
+    """Let creation times that lie ahead of our clock, which was ahead itself then, be 0.0 for good."""
     for child in family.children.values():
-        shown = child.shown
-        if shown is None:
-            continue
-        if counts and child.created > now:
+        if child.created > now:
             child.created, child.texts = 0.0, None
             child.move()
-        entries.append((child, shown))
-    return FamilyCopy(family.metric, family.bounds, entries)
+    family.newest = now
 
 
 def _bound(seconds: float) -> str:

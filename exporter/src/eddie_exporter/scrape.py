@@ -18,7 +18,7 @@ SCRAPER = "x-prometheus-scrape-timeout-seconds"
 """A header every Prometheus (and what imitates it) sends. Only that is a scrape: a person's curl, or a health
 check, must not hide that Prometheus has stopped coming."""
 BREATH_SECONDS = 0.00005
-"""The kernel makes about a tenth of a millisecond of it, a third of what a piece takes."""
+"""The kernel makes about a tenth of a millisecond of it, as much as a piece takes."""
 
 
 def takes_gzip(accepted: str) -> bool:

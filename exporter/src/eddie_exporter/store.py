@@ -95,6 +95,7 @@ class Family:
         self.bounds = bounds
         self.children: dict[tuple[str, ...], Child] = {}
         self.moved = budget.moved
+        self.newest = 0.0
         self.overflow: Child | None = None
         self.limits = [max_agents if label in FLEET_LABELS else MAX_OTHER_VALUES for label in metric.labels]
         self._budget = budget
@@ -147,6 +148,7 @@ class Family:
             else Child(self, labels, created)
         )
         self.children[labels] = made
+        self.newest = max(self.newest, created)
         made.move()
         return made
 
