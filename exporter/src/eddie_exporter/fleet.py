@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from eddie_exporter.presence import Agent, Container, Roll
 from eddie_exporter.settings import Settings
-from eddie_exporter.store import Family
+from eddie_exporter.store import OVERFLOW, Family
 from eddie_exporter.tables import Row, Tables
 
 SHORT_ID = 12
@@ -30,14 +30,19 @@ class Fleet:
         self._ttl = settings.gauge_ttl_seconds
         self.agents: Roll[Agent] = Roll(2 * settings.max_agents, tables.agents)
         self._containers: Roll[Container] = Roll(2 * settings.max_agents, tables.containers)
+        self.strays = True  # whether some agent may have series and no place here
 
     def hear_agent(self, agent_id: str, ts: float, now: float, *, hello: bool = False) -> Agent | None:
         """Note that an agent spoke; one that is gone comes back only by a later ``ts`` or a hello.
 
-        Answer the agent, None when it stays gone.
+        Answer the agent, None when it stays gone, or when there is no place for one more: a flood of new names
+        pushes nobody out.
         """
         agent = self.agents.get(agent_id)
         if agent is None:
+            if len(self.agents) >= self.agents.most:
+                self.strays = True
+                return None
             agent = Agent(ts, now)
         elif agent.heard == now and not agent.gone:  # again in the same group
             agent.latest = max(agent.latest, ts)
@@ -107,6 +112,8 @@ class Fleet:
         self._show(name, container, info)
         self._containers.hear(name, container, ts, now)
         self._containers.note(name, container)
+        for unheard, gone in self._containers.surplus():
+            self._hide(unheard, gone)
 
     def container_gone(self, container_id: str, ts: float) -> None:
         """Take the watcher's word that a container is gone; one that a webhook reported stays until its TTL."""
@@ -136,15 +143,28 @@ class Fleet:
             if not container.watched:
                 container.reported = False
                 self._hide(name, container)
-        for agent_id, agent in self.agents.surplus():
-            self._dismiss(agent_id, agent)
-        for name, container in self._containers.surplus():
-            self._hide(name, container)
+        if self.strays:
+            self._adopt(now)
+
+    def _adopt(self, now: float) -> None:
+        """Take in whoever has series and was turned away, as heard of now: else nobody would let its series go."""
+        self.strays = False
+        for family in self._families.values():
+            if family.metric.kind == "gauge" or "agent_id" not in family.metric.labels:
+                continue
+            place = family.metric.labels.index("agent_id")
+            for labels in family.children:
+                name = labels[place]
+                if name == OVERFLOW or self.agents.get(name) is not None:
+                    continue
+                if len(self.agents) >= self.agents.most:
+                    self.strays = True
+                    return
+                self.agents.hear(name, Agent(0.0, now), 0.0, now)
 
     def _dismiss(self, agent_id: str, agent: Agent) -> None:
         agent.gone = True
-        if self.agents.get(agent_id) is agent:
-            self.agents.note(agent_id, agent)
+        self.agents.note(agent_id, agent)
         self._families["agent_active_tasks"].remove((agent_id,))
         if agent.info is not None:
             self._families["eddie_agent_info"].remove((agent_id, *agent.info))

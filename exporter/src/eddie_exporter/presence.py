@@ -70,8 +70,12 @@ class Roll(Generic[K]):
     def __init__(self, most: int, table: Table) -> None:
         """Begin empty."""
         self._known: OrderedDict[str, K] = OrderedDict()
-        self._most = most
+        self.most = most
         self._table = table
+
+    def __len__(self) -> int:
+        """Answer how many are known, gone ones included."""
+        return len(self._known)
 
     def get(self, name: str) -> K | None:
         """Answer what is known of ``name``, gone or not."""
@@ -127,7 +131,7 @@ class Roll(Generic[K]):
 
     def surplus(self) -> Iterator[tuple[str, K]]:
         """Forget, and yield, the longest unheard past what is kept."""
-        while len(self._known) > self._most:
+        while len(self._known) > self.most:
             name = next(iter(self._known))
             known = self._known[name]
             self.forget(name)

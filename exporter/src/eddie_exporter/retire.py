@@ -36,6 +36,7 @@ class Retired:
     def __init__(self, families: dict[str, Family], tables: Tables, settings: Settings) -> None:
         """Begin with nothing retired."""
         self._families = [family for family in families.values() if family.metric.kind != "gauge"]
+        self._agents = [family for family in self._families if "agent_id" in family.metric.labels]
         self._count = families["eddie_retired_series_total"]
         self._sums: dict[str, Sum] = {}
         self._tables = tables
@@ -43,15 +44,15 @@ class Retired:
 
     def tidy(self, agents: Roll[Agent], budget: Budget, now: float) -> None:
         """Retire agents that are silent for long, and while place is short the longest silent of those gone."""
-        silent = [name for name, _ in agents.silent_since(now - self._after, gone=True)]
-        crowded = self._crowded(budget, CROWDED)
+        silent = [name for name, agent in agents.silent_since(now - self._after, gone=True) if agent.gone]
+        crowded = self._crowded(agents, budget, CROWDED)
         if not silent and not crowded:
             return
         series = self._series("agent_id")
         for name in silent:
             self._leave(agents, name, series)
         for name, _ in agents.gone() if crowded else ():
-            if not self._crowded(budget, _EASED):
+            if not self._crowded(agents, budget, _EASED):
                 break
             self._leave(agents, name, series)
 
@@ -60,8 +61,11 @@ class Retired:
             self._keep(family, labels)
         agents.forget(name)
 
-    def _crowded(self, budget: Budget, share: float) -> bool:
-        return budget.used > share * budget.most or any(family.crowded(share) for family in self._families)
+    def _crowded(self, agents: Roll[Agent], budget: Budget, share: float) -> bool:
+        """Whether place is short that agents take; a crowd of producers is not eased by letting agents go."""
+        if budget.used > share * budget.most or len(agents) > share * agents.most:
+            return True
+        return any(family.crowded(share) for family in self._agents)
 
     def _series(self, label: str) -> _Series:
         """Answer every counting series that has ``label``, by its value."""
