@@ -306,8 +306,15 @@ class MetricsCollector:
             self.state.tidy()
             self.history.tidy(self.state.budget.now)
             self.cost("tidy", time.perf_counter_ns() - started, 1)
+            if self.defer is None:
+                self._publish()
 
         self._do(work)
+
+    def _publish(self) -> None:
+        """Show what moved, where no store has to have it first; what waited for one is let go."""
+        self.state.collect()
+        self.state.publish()
 
     # What is read
 
@@ -344,8 +351,7 @@ class MetricsCollector:
         state = self.at()
         if self.defer is None:
             state.tidy()
-            state.collect()
-            state.publish()
+            self._publish()
         state.refresh()
         for name, value in self.gauges().items():
             state.families[name].show((), value)
