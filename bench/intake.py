@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -33,9 +35,24 @@ def rows() -> None:
         except servers.SourceError as reason:
             print(f"Pushgateway was not measured: {reason}", file=sys.stderr)
             gateway = None
+        disk()
         batches(ours, bare, gateway)
         singles(ours, bare, gateway)
         during_scrapes()
+
+
+def disk() -> None:
+    """Print what one fdatasync costs where the store lies: no durable answer comes sooner."""
+    with tempfile.TemporaryFile(dir=servers.data_folder(), buffering=0) as file:
+        taken = []
+        for place in range(200):
+            file.seek(place % 64 * 65536)
+            file.write(os.urandom(65536))
+            started = time.perf_counter()
+            os.fdatasync(file.fileno())
+            taken.append((time.perf_counter() - started) * 1e3)
+    taken.sort()
+    row("one fdatasync of 64 KiB on this disk (ms)", taken[len(taken) // 2], peer_name=f"p99 {taken[-2]:.1f} ms")
 
 
 def _epoch() -> int:

@@ -61,13 +61,17 @@ def _running(name: str, command: list[str], port: int, path: str, environment: d
             engine.stop()
 
 
+def data_folder() -> Path:
+    """Answer a folder on a disk: that for temporary files may be memory, where a commit costs nothing."""
+    run = ROOT / ".run"
+    run.mkdir(exist_ok=True)
+    return run
+
+
 @contextmanager
 def exporter(**settings: str) -> Iterator[int]:
     """Run the exporter with its store on disk, and answer its port."""
-    # Not the system's folder for temporary files: where that is memory, a commit costs nothing.
-    run = ROOT / ".run"
-    run.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=run, prefix="bench-") as data:
+    with tempfile.TemporaryDirectory(dir=data_folder(), prefix="bench-") as data:
         port = free_port()
         chosen = {
             "EDDIE_PORT": str(port),
@@ -108,4 +112,4 @@ def _pushgateway() -> str:
         return archive.fetch(PUSHGATEWAY).binaries["prometheus-pushgateway"]
 
 
-__all__ = ["SourceError", "apart", "bare", "exporter", "pushgateway"]
+__all__ = ["SourceError", "apart", "bare", "data_folder", "exporter", "pushgateway"]
