@@ -12,7 +12,7 @@ from tests.support.chaos.disks import Disk, disk, fill
 from tests.support.chaos.judging import must_hold, quantile
 from tests.support.chaos.moments import run_for
 from tests.support.chaos.process import EXPORTER, Exporter, exporter
-from tests.support.chaos.reading import scrape
+from tests.support.chaos.reading import Scrape, scrape
 from tests.support.chaos.senders import Fleet, driven, fleet_of
 from tests.support.chaos.single import post, sealed, timeouts
 from tests.support.chaos.tracing import injected, needs_strace
@@ -46,12 +46,12 @@ def test_fault_15_a_full_disk_refuses_and_serves_and_is_exact_when_space_returns
     with exporter(tmp_path, small.place / "data") as one:
         ballast = fill(small.place)
         with watched(one.port) as watcher, driven(fleet_of(one.port)) as fleet:
-            eventually(lambda: refused(fleet), within=10)
+            eventually(lambda: refused(fleet), within=30)
             assert scrape(one.port).total("eddie_events_accepted_total") == fleet.ledger.total()
             reply = post(one.port, sealed("late", 1, 1, timeouts(1)))
             assert (reply.status, reply.json()["error"], (reply.retry_after or 0) > 0) == (507, "disk-full", True)
             ballast.unlink()
-            eventually(lambda: _counts(fleet, 1000), within=10)
+            eventually(lambda: _counts(fleet, 1000), within=30)
             must_hold(fleet, watcher)
         assert one.process is not None
         assert one.process.poll() is None
@@ -61,18 +61,25 @@ def test_fault_16_killed_while_the_disk_is_full_it_starts_and_serves(small: Disk
     """A restart needs no space: what was counted is shown, events are refused; when there is space all is exact."""
     with exporter(tmp_path, small.place / "data") as one:  # noqa: SIM117  (needs port)
         with watched(one.port) as watcher, driven(fleet_of(one.port)) as fleet:
-            eventually(lambda: _counts(fleet, 1000), within=10)
+            eventually(lambda: _counts(fleet, 1000), within=30)
             ballast = fill(small.place)
-            eventually(lambda: refused(fleet), within=10)
+            eventually(lambda: refused(fleet), within=30)
             for _ in range(3):
                 one.kill()
                 one.spawn()
-                shown = eventually(lambda: scrape(one.port), within=10).total("eddie_events_accepted_total")
+                shown = eventually(lambda: _scraped(one), within=60).total("eddie_events_accepted_total")
                 assert shown >= fleet.ledger.total()
             ballast.unlink()
             before = fleet.ledger.total()
-            eventually(lambda: _counts(fleet, before + 1000), within=10)
+            eventually(lambda: _counts(fleet, before + 1000), within=30)
             must_hold(fleet, watcher)
+
+
+def _scraped(one: Exporter) -> Scrape:
+    assert one.process is not None
+    if one.process.poll() is not None:
+        raise RuntimeError(f"expected it to serve, got exit {one.process.returncode}: {one.said()[-2000:]}")
+    return scrape(one.port)
 
 
 def _counts(fleet: Fleet, least: int) -> None:

@@ -19,6 +19,7 @@ from tests.support.chaos.swallower import swallowing
 from tests.support.chaos.traffic import Traffic
 from tests.support.chaos.watcher import watched
 from tests.support.chaos.wire import Link, Request
+from tests.support.eventually import eventually
 
 
 @pytest.fixture
@@ -51,13 +52,16 @@ def test_fault_09_a_recorded_run_replayed_ten_times_shuffled_moves_nothing(one: 
     for sender in fleet.senders:
         sender.record = []
     with driven(fleet), watched(one.port) as watcher:
-        run_for(0.7)
+        eventually(lambda: _many(fleet), within=30)
         must_hold(fleet, watcher)
         recorded = [request for sender in fleet.senders for request in sender.record or []]
         statuses = asyncio.run(_replay(one.port, recorded))
         assert statuses == {202}
-        assert len(recorded) > 50, "expected a run worth replaying"
         must_hold(fleet, watcher)
+
+
+def _many(fleet: Fleet) -> None:
+    assert fleet.ledger.batches.total() > 100, "expected a run worth replaying"
 
 
 async def _replay(port: int, recorded: list[Request]) -> set[int]:
