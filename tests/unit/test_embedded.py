@@ -28,7 +28,7 @@ def test_nothing_waits_for_a_store_that_is_not_there() -> None:
 def test_what_moved_waits_for_the_store_that_is_there() -> None:
     """With a writer behind the collector tidying shows nothing: it is not durable yet."""
     collector = collector_at(Clock())
-    collector.defer = lambda job: job()
+    collector.defer = lambda job, _: job()
     work(collector, 3)
     collector.tidy()
     assert collector.state.budget.moved

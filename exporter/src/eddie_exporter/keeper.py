@@ -5,7 +5,6 @@ Used by one thread at a time (``writer.py``).
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,7 +13,8 @@ import structlog
 from eddie_exporter.admission import admit
 from eddie_exporter.answers import RETRY_AFTER_SECONDS, RefusalError
 from eddie_exporter.batch import Batch, Taken
-from eddie_exporter.errors import DiskFullError, StoreError
+from eddie_exporter.deferred import Deferred, SpoiltError
+from eddie_exporter.errors import DiskFullError, StoreError, StoreIOError
 from eddie_exporter.journal import Journal
 from eddie_exporter.metrics import NANO, MetricsCollector
 from eddie_metrics.events import Event
@@ -22,7 +22,6 @@ from eddie_metrics.events import Event
 QUIET_SECONDS = 15.0
 """How often what scrapes and records cost is made durable when nothing else happens: an idle disk stays idle."""
 _COSTS = frozenset({"eddie_collection_seconds", "eddie_commit_seconds"})
-_MOST_DEFERRED = 100_000
 
 log = structlog.get_logger(__name__)
 
@@ -45,17 +44,13 @@ class Keeper:
         self._collector = collector
         self._journal = journal
         self._on_failure = on_failure
-        self._deferred: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._deferred = Deferred()
+        self.defer = self._deferred.put
         self._last_commit = 0.0
         if journal is not None:
             collector.defer = self.defer
             collector.resume(journal.meta.get("steady"), journal.meta.get("wall"))
             self._load(journal)
-
-    def defer(self, work: Callable[[], None]) -> None:
-        """Do ``work`` on the state with the next group, or with the next tick; from any thread."""
-        if self._deferred.qsize() < _MOST_DEFERRED:
-            self._deferred.put(work)
 
     def close(self) -> None:
         """Close the journal."""
@@ -75,19 +70,21 @@ class Keeper:
 
     def group(self, batches: Sequence[Batch]) -> Sequence[Outcome]:
         """Count the batches and make them durable together; answer what became of each."""
-        refusal = self.refusal()
-        if refusal is not None:
-            return [refusal for _ in batches]
-        try:
-            return self._counted(batches)
-        except StoreError as error:
-            self.store_failed(error)
-        except Exception as error:  # noqa: BLE001
-            # A mistake of ours in one batch must not cost the others: all is taken back, and each tried alone.
-            if self._take_back():
-                alone = len(batches) == 1
-                return [error] if alone else [outcome for batch in batches for outcome in self.group([batch])]
-        return self.group(batches)  # refused now
+        while (refusal := self.refusal()) is None:
+            try:
+                return self._counted(batches)
+            except SpoiltError:
+                self._take_back()
+            except StoreError as error:
+                self.store_failed(error)
+            except Exception as error:  # noqa: BLE001
+                # A mistake of ours in one batch must not cost the others: all is taken back, and each tried alone.
+                if self._journal is None:
+                    return [error for _ in batches]
+                if self._take_back():
+                    alone = len(batches) == 1
+                    return [error] if alone else [outcome for batch in batches for outcome in self.group([batch])]
+        return [refusal for _ in batches]
 
     def _counted(self, batches: Sequence[Batch]) -> list[Outcome]:
         if self._journal is not None:
@@ -95,7 +92,7 @@ class Keeper:
         told: list[Sequence[Event]] = []
         with self._collector.lock:
             now = self._collector.at().budget.now
-            self._do_deferred()
+            self._deferred.do(kept=self._journal is not None)
             outcomes = [self._admit(batch, told) for batch in batches]
         self._commit()
         with self._collector.lock:
@@ -109,18 +106,14 @@ class Keeper:
             taken, events = admit(self._collector.state, batch, self._journal)
         except RefusalError as refusal:
             return refusal
+        except Exception as error:
+            if self._journal is not None:
+                raise
+            return error  # in memory nothing can be taken back, so nothing is tried again either
         if events:
             told.append(events)
             self._collector.cost("record", time.perf_counter_ns() - started, taken.accepted)
         return taken
-
-    def _do_deferred(self) -> None:
-        while True:
-            try:
-                work = self._deferred.get_nowait()
-            except queue.Empty:
-                return
-            work()
 
     def _commit(self) -> None:
         """Make what moved durable, then show it. Raises StoreError."""
@@ -139,6 +132,7 @@ class Keeper:
             state.collect(rows=True)
             meta = {"wall": state.budget.now, "steady": state.now, "mark": journal.mark(state.budget.now)}
         journal.commit(state.tables, meta)
+        self._deferred.committed()
         self._last_commit = time.monotonic()
         with collector.lock:
             state.publish()
@@ -155,7 +149,7 @@ class Keeper:
             if self._journal is None:
                 with self._collector.lock:
                     self._collector.at()
-                    self._do_deferred()
+                    self._deferred.do(kept=self._journal is not None)
                 self._commit()
             else:
                 self._tick(self._journal, last=last)
@@ -175,7 +169,7 @@ class Keeper:
         journal.begin()
         with self._collector.lock:
             state = self._collector.at()
-            self._do_deferred()
+            self._deferred.do(kept=self._journal is not None)
         costs_only = all(child.family.metric.name in _COSTS for child in state.budget.moved)
         if last or not costs_only or state.tables.any() or time.monotonic() - self._last_commit > QUIET_SECONDS:
             journal.forget_ids(state.budget.now)
@@ -189,13 +183,19 @@ class Keeper:
 
     def _take_back(self) -> bool:
         """Become what is durable again; False when the store fails at that too."""
-        if self._journal is not None:
-            self._journal.abandon()
-            try:
-                self._load(self._journal)
-            except StoreError as error:
-                self._end(error)
-                return False
+        if self._journal is None:
+            return True
+        self._journal.abandon()
+        self._deferred.taken_back()
+        try:
+            self._load(self._journal)
+        except StoreError as error:
+            self._end(error)
+            return False
+        except Exception as error:
+            log.exception("the store could not be read again")
+            self._end(StoreIOError(f"the store could not be read again: {error}"))
+            return False
         return True
 
     def store_failed(self, error: StoreError) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 from prometheus_client import Metric
@@ -49,7 +49,7 @@ class MetricsCollector:
         self.started_at = clock()
         self.state = State(self.settings, self.started_at, self.steady())
         self.history = History(self.settings.history_events, self.settings.history_seconds)
-        self.defer: Callable[[Callable[[], None]], None] | None = None
+        self.defer: Callable[[Callable[[], None], Hashable], None] | None = None
         self.gauges: Callable[[], dict[str, float]] = dict
         self._docker_up = 0.0
         self._rejected: Counter[str] = Counter()
@@ -212,10 +212,10 @@ class MetricsCollector:
 
     # What the exporter says of itself
 
-    def _do(self, work: Callable[[], None]) -> None:
-        """Do ``work`` on the state: now, or with the next group that is made durable."""
+    def _do(self, work: Callable[[], None], key: Hashable = None) -> None:
+        """Do ``work`` on the state: now, or with the next group that is made durable, once for each ``key``."""
         if self.defer is not None:
-            self.defer(work)
+            self.defer(work, key)
             return
         with self.lock:
             self.at()
@@ -224,15 +224,18 @@ class MetricsCollector:
     def reject(self, reason: str, count: int = 1) -> None:
         """Count a refused request."""
         with self.lock:
-            first = not self._rejected
-            self._rejected[reason] += count
-        if first:
-            self._do(self._count_rejected)
+            waiting = self._rejected
+            first = not waiting
+            waiting[reason] += count
 
-    def _count_rejected(self) -> None:
-        for reason, count in self._rejected.items():
-            self.state.count("eddie_events_rejected_total", (reason,), count)
-        self._rejected.clear()
+        def work() -> None:
+            if self._rejected is waiting:
+                self._rejected = Counter()
+            for why, refused in waiting.items():
+                self.state.count("eddie_events_rejected_total", (why,), refused)
+
+        if first:
+            self._do(work, ("rejected", id(waiting)))
 
     def observe_collection(self, operation: str, seconds: float) -> None:
         """Count what a scrape or a background collection cost."""
@@ -255,7 +258,7 @@ class MetricsCollector:
             if not up:
                 self.state.fleet.forget_watched(self.state.budget.now)
 
-        self._do(work)
+        self._do(work, ("docker", up))
 
     def container_seen(
         self,
@@ -277,12 +280,15 @@ class MetricsCollector:
                 ts=self.state.budget.now,
                 now=self.state.now,
                 watched_as=(name, image),
-            )
+            ),
+            ("container", container_id),
         )
 
     def container_gone(self, container_id: str) -> None:
         """Take the watcher's word that a container is gone."""
-        self._do(lambda: self.state.fleet.container_gone(container_id, self.state.budget.now))
+        self._do(
+            lambda: self.state.fleet.container_gone(container_id, self.state.budget.now), ("container", container_id)
+        )
 
     def notification(self, alertname: str, status: str, record: dict[str, Any]) -> None:
         """Count a notification and keep ``record`` of it."""
@@ -309,7 +315,7 @@ class MetricsCollector:
             if self.defer is None:
                 self._publish()
 
-        self._do(work)
+        self._do(work, "tidy")
 
     def _publish(self) -> None:
         """Show what moved, where no store has to have it first; what waited for one is let go."""

@@ -6,6 +6,7 @@ The queue is bounded in requests and bytes: past it a sender is told to come aga
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -29,6 +30,7 @@ _GROUP_EVENTS = 20_000
 """Requests and events committed together at most: the answer to the first waits for the last, and so does a scrape."""
 STUCK_SECONDS = 30.0
 """A commit that takes longer says that the disk does not answer."""
+_ENDING = "an exporter that does not end; send the same again"
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +64,7 @@ class Writer:
         self._most_requests = settings.queue_requests
         self._most_bytes = settings.queue_bytes
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: list[Job] = []
         self._thread: threading.Thread | None = None
         self._waiting = 0
         self._waiting_bytes = 0
@@ -91,7 +94,7 @@ class Writer:
         if refusal is not None:
             raise refusal
         if self._stopping:
-            raise RefusalError(503, "unavailable", "an exporter that does not end; send the same again")
+            raise RefusalError(503, "unavailable", _ENDING)
         if self._waiting >= self._most_requests or (
             self._waiting and self._waiting_bytes + batch.size > self._most_bytes
         ):
@@ -136,6 +139,10 @@ class Writer:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
+            with contextlib.suppress(queue.Empty):
+                while True:  # what came in beside the last word
+                    job = self._queue.get_nowait()
+                    self._refuse([] if job is None else [job])
         self._keeper.close()
 
     def _run(self) -> None:
@@ -144,14 +151,15 @@ class Writer:
         except Exception as error:
             log.exception("the writer failed")
             self._keeper.store_failed(StoreIOError(f"the writer failed: {error}"))
+            self._refuse(self._jobs)
             while (job := self._queue.get()) is not None:
-                job.loop.call_soon_threadsafe(self._settle, [job], self._keeper.group([job.batch]))
+                self._refuse([job])
 
     def _work(self) -> None:
         due = time.monotonic()
         stopping = False
         while not stopping:
-            jobs: list[Job] = []
+            jobs = self._jobs = []
             try:
                 first = self._queue.get(timeout=max(0.0, due - time.monotonic()))
                 stopping = self._drain(first, jobs)
@@ -160,11 +168,22 @@ class Writer:
             self._busy_since = time.monotonic()
             if jobs:
                 outcomes = self._keeper.group([job.batch for job in jobs])
-                jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes)
+                self._answer(jobs, outcomes)
+                self._jobs = []
             if stopping or time.monotonic() >= due:
                 self._keeper.tick(last=stopping)
                 due = time.monotonic() + TICK_SECONDS
             self._busy_since = None
+
+    def _answer(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+        """Hand the outcomes to whoever waits, on the event loop; with a loop that is closed nobody does."""
+        with contextlib.suppress(RuntimeError):
+            jobs[0].loop.call_soon_threadsafe(self._settle, jobs, outcomes)
+
+    def _refuse(self, jobs: Sequence[Job]) -> None:
+        refusal = self._keeper.refusal() or RefusalError(503, "unavailable", _ENDING)
+        if jobs:
+            self._answer(jobs, [refusal for _ in jobs])
 
     def _drain(self, first: Job | None, jobs: list[Job]) -> bool:
         """Take what waits; answer whether that was the last."""
