@@ -237,6 +237,21 @@ def test_ids_are_forgotten_by_age_and_by_number_and_the_window_says_so(tmp_path:
     kept.killed()
 
 
+def test_a_clock_that_was_ahead_and_came_back_refuses_nobody_and_counts_nothing_twice(kept: Kept) -> None:
+    """Ten days ahead for a moment: ids of now are taken afterwards; what was forgotten meanwhile stays refused."""
+    before, after = (timeout(id=uuid7(int((START + shift) * 1000))) for shift in (0, 60))
+    kept.submit([before])
+    kept.clock.now += 10 * 86_400
+    kept.tick()
+    kept.submit([timeout()])
+    kept.clock.now = START + 60
+    again = kept.again()
+    assert refused(again, before).error == "id-old"
+    assert again.submit([after]).accepted == 1
+    assert again.submit([after]).duplicates == 1
+    again.killed()
+
+
 def test_an_id_in_an_envelope_is_no_identity(kept: Kept) -> None:
     """The envelope's own decides; an old id in it is kept for the history only."""
     assert kept.submit([timeout(id=uuid7(0))], envelope=envelope(1)).accepted == 1
@@ -350,6 +365,30 @@ def test_a_store_that_is_taken_away_is_noticed(kept: Kept) -> None:
     kept.journal.path.unlink()
     kept.tick()
     assert "deleted or replaced" in str(kept.failures[0])
+
+
+def test_a_log_that_is_taken_away_is_noticed_before_anything_is_lost(kept: Kept) -> None:
+    """The process ends, and writes what it holds open back into the store as it does."""
+    kept.submit([timeout()])
+    assert kept.journal is not None
+    kept.journal.path.with_name(f"{NAME}-wal").unlink()
+    kept.submit([timeout()])
+    kept.tick()
+    assert "deleted or replaced" in str(kept.failures[0])
+    again = kept.again()
+    assert again.total("timeout_events_total") == 2
+    again.killed()
+
+
+def test_a_store_that_was_begun_and_never_used_is_begun_again(tmp_path: Path, clock: Clock) -> None:
+    """Killed, or out of room, in the middle of the first start: the next start needs nobody's help."""
+    db = sqlite3.connect(tmp_path / NAME)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.close()
+    assert (tmp_path / NAME).stat().st_size > 0
+    kept = Kept(tmp_path, clock)
+    assert kept.submit([timeout()]).accepted == 1
+    kept.killed()
 
 
 def test_an_older_copy_of_the_store_is_another_incarnation(kept: Kept, tmp_path: Path) -> None:

@@ -173,10 +173,12 @@ class Journal:
     # Ids of bare events
 
     def mark(self, now: float) -> float:
-        """Answer the time, in seconds since the epoch, below which ids may have been forgotten; it never goes back."""
-        mark = max(float(self.meta.get("mark", 0.0)), now - self._window)
-        self.meta["mark"] = mark
-        return mark
+        """Answer the time, in seconds since the epoch, below which ids are not taken.
+
+        What is stored of it is only how far ids were really forgotten: a clock that was ahead, and was set back, then
+        refuses nobody for as long as it was ahead.
+        """
+        return max(float(self.meta.get("mark", 0.0)), now - self._window)
 
     def remember(self, event_id: bytes) -> bool:
         """Remember an id inside a group; False when it was known. Raises DiskFullError, StoreIOError."""
@@ -189,15 +191,20 @@ class Journal:
         """Inside a group, forget ids below the mark and beyond the number, some thousands at a time."""
         with honest(self.path):
             edge = int(self.mark(now) * 1000).to_bytes(6, "big") + bytes(10)
-            few = "DELETE FROM ids WHERE id IN (SELECT id FROM ids WHERE id < ? ORDER BY id LIMIT ?)"
-            self._ids -= self._db.execute(few, (edge, _FORGET_AT_ONCE)).rowcount
+            few = "SELECT max(id) FROM (SELECT id FROM ids WHERE id < ? ORDER BY id LIMIT ?)"
+            self._forget_to(self._db.execute(few, (edge, _FORGET_AT_ONCE)).fetchone()[0])
             while self._ids > self._most_ids:
                 surplus = min(self._ids - self._most_ids + self._most_ids // 100, _FORGET_AT_ONCE)
                 last = self._db.execute(
                     "SELECT id FROM ids ORDER BY id LIMIT 1 OFFSET ?", (max(0, surplus - 1),)
                 ).fetchone()[0]
-                self._ids -= self._db.execute("DELETE FROM ids WHERE id <= ?", (last,)).rowcount
-                self.meta["mark"] = max(self.mark(now), (int.from_bytes(last[:6], "big") + 1) / 1000)
+                self._forget_to(last)
+
+    def _forget_to(self, last: bytes | None) -> None:
+        if last is not None:
+            self._ids -= self._db.execute("DELETE FROM ids WHERE id <= ?", (last,)).rowcount
+            made = (int.from_bytes(last[:6], "big") + 1) / 1000
+            self.meta["mark"] = max(float(self.meta.get("mark", 0.0)), made)
 
     # Being there
 
@@ -206,18 +213,18 @@ class Journal:
         paths = (self.path.with_name(NAME + suffix) for suffix in ("", "-wal"))
         return sum(path.stat().st_size for path in paths if path.exists())
 
-    def _stat(self) -> tuple[int, int]:
-        status = self.path.stat()
-        return status.st_dev, status.st_ino
+    def _stat(self) -> list[tuple[int, int]]:
+        found = [self.path.with_name(NAME + suffix).stat() for suffix in ("", "-wal")]
+        return [(status.st_dev, status.st_ino) for status in found]
 
     def check_place(self) -> None:
-        """Notice that somebody took the file away: what is written to it would be gone. Raises StoreIOError."""
+        """Notice that somebody took the file or its log away: what is written there is gone. Raises StoreIOError."""
         try:
             if self._stat() == self._identity:
                 return
         except OSError:
             pass
-        raise StoreIOError(f"{self.path} was deleted or replaced under the running exporter")
+        raise StoreIOError(f"{self.path} (or its -wal) was deleted or replaced under the running exporter")
 
     def close(self) -> None:
         """Close, once and for all; what was not committed is gone."""

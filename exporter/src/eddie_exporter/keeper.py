@@ -130,7 +130,7 @@ class Keeper:
         started = time.perf_counter_ns()
         with collector.lock:
             state.collect(rows=True)
-            meta = {"wall": state.budget.now, "steady": state.now, "mark": journal.mark(state.budget.now)}
+            meta = {"wall": state.budget.now, "steady": state.now, "mark": journal.meta.get("mark", 0.0)}
         journal.commit(state.tables, meta)
         self._deferred.committed()
         self._last_commit = time.monotonic()
@@ -216,5 +216,5 @@ class Keeper:
         if self._journal is None:
             return {}
         now = self._collector.state.budget.now
-        window = now - float(self._journal.meta.get("mark", now))
+        window = max(0.0, now - self._journal.mark(now))
         return {"eddie_store_bytes": self._journal.size(), "eddie_dedup_window_seconds": window}

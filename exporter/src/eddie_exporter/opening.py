@@ -72,6 +72,8 @@ def opened(path: Path, durability: str) -> sqlite3.Connection:
     """Open or make the store at ``path``. Raises StoreError."""
     fresh = not path.exists() or path.stat().st_size == 0
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    # One that was begun and has no table yet was never used: its maker was killed, or its disk was full.
+    fresh = fresh or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if not fresh:
         _recognise(db, path)
     db.execute("PRAGMA journal_mode=WAL")
