@@ -230,8 +230,27 @@ def test_what_the_watcher_sees_counts_also_after_the_clock_was_set_back() -> Non
     clock.now -= 3600
     watch(collector, cpu=2.0)
     assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 2.0
-    collector.record_docker_resource_allocation(container_id=FULL_ID, cpu_limit=4.0)
+    collector.record_docker_resource_allocation(container_id=FULL_ID, cpu_limit=4.0, ts=clock.now)
     assert value(collector, "docker_container_cpu_limit", container_id="0123456789ab") == 2.0
+
+
+def test_what_tells_no_time_is_of_now_also_after_the_clock_was_set_back() -> None:
+    """Limits are taken and agents come back, an hour before the clock is where it was; what is ordered stays so."""
+    clock, steady = Clock(), Clock()
+    collector = collector_at(clock, gauge_ttl_seconds=100)
+    collector.steady = steady
+    for shift, limit in ((0, 1.0), (-3600, 4.0)):
+        clock.now = START + shift
+        collector.tidy()
+        collector.record_docker_resource_allocation(container_id="box", cpu_limit=limit)
+        collector.record_task_started(task_id=f"t{limit}", agent_id="a1", stage="plan", lease_seconds=60)
+        assert value(collector, "docker_container_cpu_limit", container_id="box") == limit
+        assert value(collector, "agent_active_tasks", agent_id="a1") == 1
+        steady.now += 101
+        collector.tidy()
+        steady.now += 101
+    collector.record_docker_resource_allocation(container_id="box", cpu_limit=8.0, ts=clock.now - 1)
+    assert value(collector, "docker_container_cpu_limit", container_id="box") is None
 
 
 def test_a_time_in_the_future_is_taken_as_now_and_blocks_no_later_report() -> None:

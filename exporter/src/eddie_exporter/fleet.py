@@ -6,9 +6,9 @@ and an older report is ignored. So webhook and Docker watcher may both speak wit
 
 from __future__ import annotations
 
-from eddie_exporter.presence import Agent, Container, Roll
+from eddie_exporter.presence import NOW, Agent, Container, Roll
 from eddie_exporter.settings import Settings
-from eddie_exporter.store import OVERFLOW, Family
+from eddie_exporter.store import OVERFLOW, Budget, Family
 from eddie_exporter.tables import Row, Tables
 
 SHORT_ID = 12
@@ -24,12 +24,13 @@ def short_id(container_id: str) -> str:
 class Fleet:
     """Who is there, and the gauges that say so."""
 
-    def __init__(self, families: dict[str, Family], settings: Settings, tables: Tables) -> None:
-        """Begin with nobody there."""
+    def __init__(self, families: dict[str, Family], settings: Settings, tables: Tables, budget: Budget) -> None:
+        """Begin with nobody there; ``budget`` has our clock."""
+        self._budget = budget
         self._families = families
         self._ttl = settings.gauge_ttl_seconds
-        self.agents: Roll[Agent] = Roll(2 * settings.max_agents, tables.agents)
-        self._containers: Roll[Container] = Roll(2 * settings.max_agents, tables.containers)
+        self.agents: Roll[Agent] = Roll(2 * settings.max_agents, tables.agents, budget)
+        self._containers: Roll[Container] = Roll(2 * settings.max_agents, tables.containers, budget)
         self.strays = True  # whether some agent may have series and no place here
 
     def hear_agent(self, agent_id: str, ts: float, now: float, *, hello: bool = False) -> Agent | None:
@@ -45,7 +46,7 @@ class Fleet:
                 return None
             agent = Agent(ts, now)
         elif agent.heard == now and not agent.gone:  # again in the same group
-            agent.latest = max(agent.latest, ts)
+            agent.latest = self._budget.now if ts == NOW else max(agent.latest, ts)
             return agent
         elif agent.gone:
             if ts <= agent.latest and not hello:

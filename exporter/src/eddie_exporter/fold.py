@@ -12,6 +12,7 @@ from typing import Any
 
 from eddie_exporter.catalogue import MICRO
 from eddie_exporter.decode import STRUCTS
+from eddie_exporter.presence import NOW
 from eddie_exporter.state import State
 from eddie_metrics import events
 from eddie_metrics.events import Event
@@ -27,7 +28,7 @@ def apply(state: State, batch: Sequence[Event], sent: float | None = None) -> No
         kind, move = _MOVES[type(event)]
         ts = event.ts
         if ts is None:
-            ts = wall
+            ts = NOW
         else:
             if (wall if sent is None else sent) - ts > LATE_SECONDS:
                 state.add["eddie_late_events_total"]((kind,), 1)

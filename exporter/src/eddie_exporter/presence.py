@@ -6,13 +6,17 @@ Not thread-safe by itself.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from eddie_exporter.store import Budget
 from eddie_exporter.tables import Row, Table
 
+NOW = math.inf
+"""The ``ts`` of what told none: it is of now, and later than anything, also when our clock was set back."""
 NOTED_SECONDS = 30.0
 """Being heard again is written down only so much later than the last time: silence is judged in half hours."""
 
@@ -67,8 +71,9 @@ K = TypeVar("K", bound=Known)
 class Roll(Generic[K]):
     """Who is there, the longest unheard first; at most ``most`` are kept, gone ones included."""
 
-    def __init__(self, most: int, table: Table) -> None:
-        """Begin empty."""
+    def __init__(self, most: int, table: Table, budget: Budget) -> None:
+        """Begin empty; ``budget`` has our clock."""
+        self._budget = budget
         self._known: OrderedDict[str, K] = OrderedDict()
         self.most = most
         self._table = table
@@ -83,7 +88,7 @@ class Roll(Generic[K]):
 
     def hear(self, name: str, known: K, ts: float, now: float) -> None:
         """Note that ``name`` was heard of now, at ``ts`` by its own clock, and is there."""
-        known.latest = max(known.latest, ts)
+        known.latest = self._budget.now if ts == NOW else max(known.latest, ts)
         known.heard = now
         back = known.gone
         known.gone = False

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from eddie_exporter.history import History
+from eddie_exporter.presence import NOW
 from eddie_exporter.state import State
 from eddie_metrics.events import Event, Timeout
 
@@ -25,7 +26,7 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Sum:
-    """What was noted of one agent and reason: how often, and when first and last; ``latest`` by the wall clock."""
+    """What was noted of one agent and reason: how often, when first and last; ``latest`` is ``last`` by the wall."""
 
     wall: float
     now: float
@@ -77,13 +78,14 @@ class Repeats:
                 one = sums[key] = _Sum(wall, now, wall, now)
             one.count += 1
             one.last = now
-            one.latest = max(one.latest, wall)
+            one.latest = wall
         for (agent_id, reason), one in sums.items():
             state.at(one.wall, one.now)  # a series begins when its first was noted
-            state.fleet.hear_agent(agent_id, one.wall, one.now)
+            state.fleet.hear_agent(agent_id, NOW, one.now)
             state.count("timeout_events_total", (agent_id, reason), one.count)
         for (agent_id, _), one in sorted(sums.items(), key=lambda item: item[1].last):
-            state.fleet.hear_agent(agent_id, one.latest, one.last)
+            state.at(one.latest, one.last)
+            state.fleet.hear_agent(agent_id, NOW, one.last)
         state.count("eddie_events_accepted_total", (Timeout.kind,), len(told))
         history.add_told(told)
         return len(told)

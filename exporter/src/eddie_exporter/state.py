@@ -50,7 +50,7 @@ class State:
         self.tasks = InFlight("task", gauge, self.tables)
         self.chunks = InFlight("chunk", gauge, self.tables)
         self.splits = Splits(self.tables.splits)
-        self.fleet = Fleet(self.families, settings, self.tables)
+        self.fleet = Fleet(self.families, settings, self.tables, self.budget)
         self.producers = Producers(self.tables.epochs)
         self.retired = Retired(self.families, self.tables, settings)
         if rows is not None:
