@@ -92,3 +92,20 @@ def test_who_has_work_in_flight_does_not_retire(kept: Kept) -> None:
     left = {line for line in soon.shown() if 'agent_id="busy"' in line}
     assert left == set()
     soon.killed()
+
+
+def test_who_is_there_shows_after_a_restart_also_where_totals_fill_all_there_is(kept: Kept) -> None:
+    """Gauges, and what tells the store and the version, had their place before the flood, and have it again."""
+    small = kept.again(max_samples=1000, max_agents=30)
+    small.submit([event("agent-hello", agent_id="real", version="1")])
+    small.submit([event("task-started", task_id="t", agent_id="real", stage="plan")])
+    small.submit([event("docker-resource-allocation", container_id="box", cpu_limit=1)])
+    small.submit([timeout(f"flood-{n}", f"reason-{m}") for n in range(28) for m in range(20)])
+    small.submit([event("chunk-execution", agent_id=f"flood-{n}", seconds=1) for n in range(28)])
+    small.submit([event("task-finished", task_id="z", agent_id="real", stage="s", seconds=1, outcome="success")])
+    small.tick()
+    assert small.collector.state.budget.used > 1000
+    before = small.shown()
+    again = small.again(max_samples=1000, max_agents=30)
+    assert before - again.shown() == set()
+    again.killed()

@@ -66,9 +66,8 @@ class MetricsCollector:
         """Become what a store says, ``incarnation`` its name; whatever was not made durable is gone."""
         with self.lock:
             self._repeats.forget()
-            self.state = State(self.settings, self.clock(), self.steady(), rows)
+            self.state = State(self.settings, self.clock(), self.steady(), rows, incarnation)
             self.state.families["eddie_docker_up"].set((), self._docker_up)
-            self.state.families["eddie_store_info"].set((incarnation,), 1)
             self.state.show()
 
     def at(self) -> State:

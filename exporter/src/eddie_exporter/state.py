@@ -29,8 +29,18 @@ class State:
     and goes on where the last process stopped) for leases and silence.
     """
 
-    def __init__(self, settings: Settings, wall: float, now: float, rows: Rows | None = None) -> None:
-        """Begin at zero with every series that is known from the start, or with what ``rows`` of a store say."""
+    def __init__(
+        self,
+        settings: Settings,
+        wall: float,
+        now: float,
+        rows: Rows | None = None,
+        incarnation: str | None = None,
+    ) -> None:
+        """Begin at zero with every series that is known from the start, or with what ``rows`` of a store say.
+
+        ``incarnation`` is the store's name.
+        """
         self.now = now
         self.budget = Budget(settings.max_samples, wall)
         self.tables = Tables()
@@ -53,6 +63,9 @@ class State:
         self.fleet = Fleet(self.families, settings, self.tables, self.budget)
         self.producers = Producers(self.tables.epochs)
         self.retired = Retired(self.families, self.tables, settings)
+        self.families["eddie_build_info"].set((__version__, platform.python_version()), 1)
+        if incarnation is not None:
+            self.families["eddie_store_info"].set((incarnation,), 1)
         if rows is not None:
             self._restore(rows)
             self.collect()
@@ -67,12 +80,17 @@ class State:
                 self.families[metric.name].child(labels)
             if metric.labels:
                 self.families[metric.name].overflow = overflow.child((metric.name,))
-        self.families["eddie_build_info"].set((__version__, platform.python_version()), 1)
 
     def _restore(self, rows: Rows) -> None:
         """Take everything back as a store has it; a family this version does not know is left where it is."""
         for table in self.tables.all():
             table.last = rows[table.name][-1][0] if rows[table.name] else 0
+        for number, row in rows["agents"]:
+            self.fleet.restore_agent(number, row)
+        for number, row in rows["containers"]:
+            self.fleet.restore_container(number, row)
+        self.fleet.restored()
+        # After the gauges: totals need no place, and where they fill all there is, who is there shows still.
         for number, row in rows["series"]:
             self._restore_child(number, row)
         for number, row in rows["retired"]:
@@ -80,11 +98,6 @@ class State:
         for number, row in rows["epochs"]:
             self.producers.restore(number, row)
         self.producers.restored()
-        for number, row in rows["agents"]:
-            self.fleet.restore_agent(number, row)
-        for number, row in rows["containers"]:
-            self.fleet.restore_container(number, row)
-        self.fleet.restored()
         for number, row in rows["splits"]:
             self.splits.restore(number, row)
         for number, row in rows["flights"]:
