@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -327,6 +329,22 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(kept: Kept, monkeypatch: py
     kept.tick()
     kept.submit([timeout()])
     assert (kept.total("timeout_events_total"), kept.total("eddie_ready")) == (2, 1)
+
+
+def test_a_disk_that_is_full_beside_the_store_is_waited_for_too(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far the store has come is written beside it: no room for that ends no process either."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        kept.submit([timeout()])
+        kept.tick()
+    assert (kept.failures, kept.writer.ready()) == ([], "the store's disk is full")
+    kept.tick()
+    kept.submit([timeout()])
+    assert kept.total("timeout_events_total") == 2
 
 
 def test_a_failing_disk_ends_the_process(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

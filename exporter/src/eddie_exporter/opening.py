@@ -6,6 +6,7 @@ A store that cannot be trusted is refused with the way out; none is begun anew i
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -77,24 +78,35 @@ def opened(path: Path, durability: str) -> sqlite3.Connection:
     if not fresh:
         _recognise(db, path)
     db.execute("PRAGMA journal_mode=WAL")
-    db.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'OFF'}")
+    db.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'NORMAL'}")
     db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     db.execute("PRAGMA journal_size_limit=67108864")
     db.execute("PRAGMA cache_size=-32768")
     if fresh:
         _create(db)
     # What recovery reads may exist only in the page cache: on disk with it, before the first answer or scrape.
-    busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise StoreIOError(f"{path}: the write-ahead log could not be written back; is another program in it?")
+    _write_back(db, path)
     if durability == "power":
         _sync(path)
+        _sync(path.with_name(NAME + "-wal"))
         _sync(path.parent)
     for name in ("meta", *(table.name for table in Tables().all())):
         found = db.execute(f"PRAGMA quick_check('{name}')").fetchone()[0]
         if found != "ok":
             raise StoreDataError(f"{path}: corrupt: {found}; {WAY_OUT}")
     return db
+
+
+def _write_back(db: sqlite3.Connection, path: Path) -> None:
+    """Write the log back; on a full disk the file cannot grow, and the log itself, synced, holds as much."""
+    try:
+        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            return
+        raise
+    if busy:
+        raise StoreIOError(f"{path}: the write-ahead log could not be written back; is another program in it?")
 
 
 def _recognise(db: sqlite3.Connection, path: Path) -> None:
@@ -160,6 +172,8 @@ def honest(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         _say(error, path)
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFullError(f"{path}: no room on its disk") from error
         raise StoreIOError(f"{path}: {error.strerror}") from error
 
 
