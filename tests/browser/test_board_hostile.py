@@ -74,7 +74,7 @@ def test_names_are_text_in_the_legend(board: Board, browser: Browser) -> None:
                 words = look.panel(4).evaluate("(panel) => panel.textContent")
                 assert [name for name in HOSTILE if name not in words] == []
 
-            eventually(named, within=20)
+            eventually(named, within=60)
             unharmed(look)
 
 
@@ -95,7 +95,7 @@ def test_names_are_text_in_the_tooltip(board: Board, browser: Browser, panel: st
                     return
             raise AssertionError(f"expected all names in the tooltip, got {tips}")
 
-        eventually(hovered, within=20)
+        eventually(hovered, within=60)
         unharmed(look)
 
 

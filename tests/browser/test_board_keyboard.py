@@ -113,7 +113,7 @@ def test_an_agent_is_chosen_by_keyboard(look: Look) -> None:
         assert "demo-marvin" in names
         assert "demo-ford" not in names
 
-    eventually(narrowed, within=15)
+    eventually(narrowed, within=60)
 
 
 def test_a_series_is_hidden_by_keyboard(look: Look) -> None:

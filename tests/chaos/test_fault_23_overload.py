@@ -33,7 +33,7 @@ def test_fault_23_past_the_queue_senders_are_told_to_come_again(tmp_path: Path) 
             def overloaded() -> None:
                 assert scrape(one.port).values[REFUSED] > 0
 
-            eventually(overloaded, within=30)
+            eventually(overloaded, within=60)
             began = time.monotonic()
             assert get(one.port, "/metrics/prometheus")[0] == 200
             assert time.monotonic() - began < 2

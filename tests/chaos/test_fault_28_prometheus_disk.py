@@ -52,5 +52,5 @@ def test_fault_28_a_full_disk_under_prometheus_is_told_and_costs_resolution_only
             assert stack.value("sum(timeout_events_total)") == len(TIMEOUTS)
             assert stack.value("max(resets(eddie_events_accepted_total[5m]))") == 0
 
-        eventually(right, within=20, every=1)
+        eventually(right, within=60, every=1)
         eventually(lambda: told(stack, "firing", "resolved"), within=60, every=1)

@@ -29,12 +29,12 @@ def test_fault_30_a_receiver_that_fails_is_told_when_it_is_back_and_once(tmp_pat
             def refused() -> None:
                 assert len(reached(sink)) >= 2, "expected a second try after the answer 500"
 
-            eventually(refused, within=20)
+            eventually(refused, within=60)
             back = time.time()
             sink.status = 200
-            eventually(lambda: _is(reached(sink, back), ["firing"]), within=20)
+            eventually(lambda: _is(reached(sink, back), ["firing"]), within=60)
             running.resolve("HighFailureRate", severity="warning", origin="prometheus")
-            eventually(lambda: _is(reached(sink, back), ["firing", "resolved"]), within=20)
+            eventually(lambda: _is(reached(sink, back), ["firing", "resolved"]), within=60)
 
 
 def _is(got: list[str], expected: list[str]) -> None:

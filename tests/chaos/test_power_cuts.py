@@ -40,7 +40,7 @@ def test_fault_01b_killed_before_the_sync_then_restarted_then_the_power_goes(tmp
         with injected(one.pid, tmp_path / "calls", "trace=fdatasync,fsync", slow) as calls:
             with pytest.raises(OSError, match="timed out"):
                 post(one.port, batch, timeout=0.5)
-            eventually(lambda: _called(calls), within=5)
+            eventually(lambda: _called(calls), within=60)
             one.kill()
         one.start()
         again = post(one.port, batch)

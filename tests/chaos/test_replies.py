@@ -52,7 +52,7 @@ def test_fault_09_a_recorded_run_replayed_ten_times_shuffled_moves_nothing(one: 
     for sender in fleet.senders:
         sender.record = []
     with driven(fleet), watched(one.port) as watcher:
-        eventually(lambda: _many(fleet), within=30)
+        eventually(lambda: _many(fleet), within=60)
         must_hold(fleet, watcher)
         recorded = [request for sender in fleet.senders for request in sender.record or []]
         statuses = asyncio.run(_replay(one.port, recorded))

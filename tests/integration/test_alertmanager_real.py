@@ -44,7 +44,7 @@ def until(sink: Sink, *expected: tuple[str, str, str], path: str = "/person") ->
         assert set(expected) <= set(got), f"expected {expected}, got {got}"
         return got
 
-    return eventually(arrived, within=20)
+    return eventually(arrived, within=60)
 
 
 def test_without_secrets_it_runs_and_says_that_nobody_is_told(tmp_path: Path, sink: Sink) -> None:
@@ -122,7 +122,7 @@ def test_two_environments_are_two_messages(alertmanager: LiveAlertmanager, sink:
         assert {note.labels["environment"] for note in notes} == {"one", "two"}
         assert len({note.group for note in notes}) == 2
 
-    eventually(both, within=20)
+    eventually(both, within=60)
 
 
 def test_watchdog_comes_at_every_interval(tmp_path: Path, sink: Sink) -> None:
@@ -136,7 +136,7 @@ def test_watchdog_comes_at_every_interval(tmp_path: Path, sink: Sink) -> None:
             assert len(came) >= 4
             return came
 
-        came = eventually(beats, within=20)
+        came = eventually(beats, within=60)
         gaps = [later - sooner for sooner, later in itertools.pairwise(came)]
         assert max(gaps) < 3, f"expected a beat every 2 s (a minute, divided by 30), got gaps of {gaps}"
         assert len(told(sink, "/alerts")) >= 3
@@ -155,7 +155,7 @@ def test_silence_survives_a_crash(
         assert file.exists()
         assert b"HighFailureRate" in file.read_bytes()
 
-    eventually(on_disk, within=10)
+    eventually(on_disk, within=60)
     alertmanager.engine.kill()
     alertmanager.engine.start()
     alertmanager.alert("HighFailureRate", severity="warning", origin="prometheus")
@@ -170,7 +170,7 @@ def test_restart_while_it_fires_tells_nobody_twice(alertmanager: LiveAlertmanage
     alertmanager.alert("FallbackDepthExceeded", **labels)
     until(sink, ("FallbackDepthExceeded", "firing", "prometheus"))
     log = alertmanager.folder / "data" / "nflog"
-    eventually(lambda: _contains(log, b"webhook"), within=10)
+    eventually(lambda: _contains(log, b"webhook"), within=60)
     alertmanager.engine.kill()
     alertmanager.engine.start()
     alertmanager.alert("FallbackDepthExceeded", **labels)

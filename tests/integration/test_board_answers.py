@@ -94,7 +94,7 @@ def test_every_number_is_prometheus_own(stack: Stack) -> None:
             return answers
 
         compared = 0
-        for answer in eventually(filled, within=20):
+        for answer in eventually(filled, within=60):
             assert answer.fault == ""
             own = [each for each in panel_queries(seen.dashboard.raw, answer.window) if each.panel == answer.panel_id]
             assert list(answer.queries) == own
@@ -197,19 +197,19 @@ def test_prometheus_away_is_said_and_back_is_seen(stack: Stack) -> None:
             assert all(sentence in answer.fault for answer in answers)
             return answers
 
-        eventually(lambda: shown(fine, ""), within=20)
+        eventually(lambda: shown(fine, ""), within=60)
         os.kill(prometheus.pid, signal.SIGSTOP)
         try:
             begun = time.monotonic()
-            eventually(lambda: shown(("stale",), "gave no answer within 2 s"), within=20)
+            eventually(lambda: shown(("stale",), "gave no answer within 2 s"), within=60)
             assert time.monotonic() - begun < 12
         finally:
             os.kill(prometheus.pid, signal.SIGCONT)
-        eventually(lambda: shown(fine, ""), within=20)
+        eventually(lambda: shown(fine, ""), within=60)
         prometheus.stop()
-        stale = eventually(lambda: shown(("stale",), "nobody listens"), within=10)
+        stale = eventually(lambda: shown(("stale",), "nobody listens"), within=60)
         assert any(answer.series for answer in stale)
         assert all(0 < time.time() - answer.as_of < 60 for answer in stale)
         prometheus.start()
-        back = eventually(lambda: shown(fine, ""), within=30)
+        back = eventually(lambda: shown(fine, ""), within=60)
         assert all(new.as_of > old.as_of for new, old in zip(back, stale, strict=True))

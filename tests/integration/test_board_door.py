@@ -122,7 +122,7 @@ def test_its_own_pages_websocket_is_served(board: Board) -> None:
         def served() -> None:
             assert viewer.messages > 0
 
-        eventually(served, within=20)
+        eventually(served, within=60)
 
 
 def test_it_listens_on_loopback_only(board: Board) -> None:

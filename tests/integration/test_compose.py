@@ -187,7 +187,7 @@ def test_prometheus_scrapes_what_runs(stack: Composed) -> None:
 
 def test_the_watcher_sees_docker_through_the_proxy(stack: Composed) -> None:
     """The exporter has an engine to watch, though it has no socket."""
-    eventually(lambda: _is(stack.get("exporter", "/health")["docker"], "up"), within=20)
+    eventually(lambda: _is(stack.get("exporter", "/health")["docker"], "up"), within=60)
 
 
 def test_start_fresh_moves_the_store_aside_and_deletes_nothing(stack: Composed) -> None:

@@ -57,7 +57,7 @@ def fires(stack: Stack, *names: str) -> dict[str, str]:
     def all_of_them() -> None:
         assert set(names) <= set(firing(stack))
 
-    eventually(all_of_them, within=30, every=0.5)
+    eventually(all_of_them, within=60, every=0.5)
     return firing(stack)
 
 

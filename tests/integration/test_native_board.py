@@ -73,7 +73,7 @@ def test_a_killed_board_comes_back(stack: Native) -> None:
         assert stack.pids().get("board") not in {None, before}
         assert stack.rows()["board"].state == "ready"
 
-    eventually(back, within=30)
+    eventually(back, within=60)
 
 
 def test_asked_for_it_is_there_already(stack: Native) -> None:
@@ -104,7 +104,7 @@ def test_beside_a_grafana(tmp_path: Path) -> None:
             assert stack.pids().get("supervisor") not in {None, before["supervisor"]}
             assert {row.state for row in stack.rows().values()} == {"ready"}
 
-        eventually(back, within=30)
+        eventually(back, within=60)
     finally:
         stack.down()
     assert [port for port in stack.ports.values() if listening(port)] == []

@@ -55,10 +55,10 @@ def test_the_stack_works_behind_a_dead_proxy(tmp_path: Path) -> None:
             summary = ask(f"{stack.urls['exporter']}/metrics/summary").json()
             assert "Watchdog" in {each["alertname"] for each in summary["notifications"]}
 
-        eventually(told, within=30)
+        eventually(told, within=60)
         readers = [from_prometheus, *([through_grafana] if grafana else [])]
         for reader in readers:
-            eventually(lambda reader=reader: shows_load(stack, reader), within=30)  # type: ignore[misc]
+            eventually(lambda reader=reader: shows_load(stack, reader), within=60)  # type: ignore[misc]
 
 
 def shows_load(stack: Asking, reader: Reader) -> None:
