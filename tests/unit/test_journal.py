@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -396,6 +397,18 @@ def test_a_log_that_is_taken_away_is_noticed_before_anything_is_lost(kept: Kept)
     again = kept.again()
     assert again.total("timeout_events_total") == 2
     again.killed()
+
+
+def test_the_store_is_this_process_alone_and_nothing_of_it_is_mapped(kept: Kept, tmp_path: Path) -> None:
+    """A mapped index ends the process on a full disk; another program cannot hold the log back by reading."""
+    kept.submit([timeout()])
+    assert sorted(path.name for path in tmp_path.glob(f"{NAME}*")) == [NAME, f"{NAME}-wal"]
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / NAME, timeout=0)) as other,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("SELECT count(*) FROM series")
+    kept.killed()
 
 
 def test_a_store_that_was_begun_and_never_used_is_begun_again(tmp_path: Path, clock: Clock) -> None:

@@ -42,7 +42,7 @@ def _moved_aside(folder: Path, now: datetime | None) -> list[Path]:
         while (folder / f"{NAME}.aside-{stamp}").exists():  # a second one in the same second
             stamp += "-"
         moved = []
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal"):
             path = folder / f"{NAME}{suffix}"
             if path.exists():
                 # The log keeps the name that SQLite looks for, so that the copy opens as it is.
@@ -73,6 +73,9 @@ def opened(path: Path, durability: str) -> sqlite3.Connection:
     """Open or make the store at ``path``. Raises StoreError."""
     fresh = not path.exists() or path.stat().st_size == 0
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    # The log's index stays in our memory. In a shared file it is mapped, and on a full disk with blocks below 4 KiB
+    # the kernel ends who writes into a page that has no room (SIGBUS); SQLite sees to whole pages only.
+    db.execute("PRAGMA locking_mode=EXCLUSIVE")
     # One that was begun and has no table yet was never used: its maker was killed, or its disk was full.
     fresh = fresh or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if not fresh:

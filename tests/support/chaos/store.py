@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-NAMES = ("journal.db", "journal.db-wal", "journal.db-shm")
+NAMES = ("journal.db", "journal.db-wal")
 
 
 def delete(data: Path) -> None:
