@@ -1,0 +1,148 @@
+"""Station *event out*, its shape: what everything that records events can be told, one method a kind.
+
+``eddie_metrics.Client`` sends what it is told, ``eddie_exporter.metrics.MetricsCollector`` counts it on the spot,
+``CapturingClient`` keeps it for a test: an agent written against ``Recorder`` works with all of them.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, Protocol, TypedDict, Unpack
+
+from eddie_metrics.events import Outcome
+
+
+class _Common(TypedDict):
+    id: NotRequired[str | None]
+    ts: NotRequired[float | None]
+
+
+class _Costs(_Common):
+    tokens_in: NotRequired[int | None]
+    tokens_out: NotRequired[int | None]
+    cost_usd: NotRequired[float | None]
+
+
+class TaskSplitFields(_Common):
+    """The fields of ``events.TaskSplit``."""
+
+    task_id: str
+    chunks: int
+    depth: NotRequired[int | None]
+    stage: NotRequired[str | None]
+
+
+class TimeoutFields(_Common):
+    """The fields of ``events.Timeout``."""
+
+    agent_id: str
+    reason: str
+    stage: NotRequired[str | None]
+    task_id: NotRequired[str | None]
+
+
+class ChunkStartedFields(_Common):
+    """The fields of ``events.ChunkStarted``."""
+
+    chunk_id: str
+    agent_id: str
+    task_id: NotRequired[str | None]
+    lease_seconds: NotRequired[float | None]
+
+
+class ChunkExecutionFields(_Costs):
+    """The fields of ``events.ChunkExecution``."""
+
+    agent_id: str
+    seconds: float
+    outcome: NotRequired[Outcome]
+    chunk_id: NotRequired[str | None]
+    task_id: NotRequired[str | None]
+
+
+class MergeDeduplicationFields(_Common):
+    """The fields of ``events.MergeDeduplication``."""
+
+    chunks: int
+    duplicates: int
+    task_id: NotRequired[str | None]
+
+
+class DockerResourceAllocationFields(_Common):
+    """The fields of ``events.DockerResourceAllocation``."""
+
+    container_id: str
+    cpu_limit: NotRequired[float | None]
+    memory_limit_bytes: NotRequired[int | None]
+    agent_id: NotRequired[str | None]
+
+
+class TaskStartedFields(_Common):
+    """The fields of ``events.TaskStarted``."""
+
+    task_id: str
+    agent_id: str
+    stage: str
+    lease_seconds: NotRequired[float | None]
+
+
+class TaskFinishedFields(_Costs):
+    """The fields of ``events.TaskFinished``."""
+
+    task_id: str
+    agent_id: str
+    stage: str
+    seconds: float
+    outcome: Outcome
+    reason: NotRequired[str | None]
+
+
+class FallbackDepthExceededFields(_Common):
+    """The fields of ``events.FallbackDepthExceeded``."""
+
+    task_id: NotRequired[str | None]
+    depth: NotRequired[int | None]
+    agent_id: NotRequired[str | None]
+
+
+class AgentHelloFields(_Common):
+    """The fields of ``events.AgentHello``."""
+
+    agent_id: str
+    language: NotRequired[str | None]
+    version: NotRequired[str | None]
+    stages: NotRequired[list[str] | None]
+    reasons: NotRequired[list[str] | None]
+
+
+class Recorder(Protocol):
+    """Takes events, one method a kind; units, bounds and meaning of the fields stand in ``events.py``."""
+
+    def record_task_split(self, **fields: Unpack[TaskSplitFields]) -> None:
+        """Tell of a task that was split."""
+
+    def record_timeout(self, **fields: Unpack[TimeoutFields]) -> None:
+        """Tell of something that took too long."""
+
+    def record_chunk_started(self, **fields: Unpack[ChunkStartedFields]) -> None:
+        """Tell of a chunk that was taken up."""
+
+    def record_chunk_execution(self, **fields: Unpack[ChunkExecutionFields]) -> None:
+        """Tell of a chunk that ended."""
+
+    def record_merge_deduplication(self, **fields: Unpack[MergeDeduplicationFields]) -> None:
+        """Tell of a merge."""
+
+    def record_docker_resource_allocation(self, **fields: Unpack[DockerResourceAllocationFields]) -> None:
+        """Tell of a container's limits."""
+
+    def record_task_started(self, **fields: Unpack[TaskStartedFields]) -> None:
+        """Tell of a stage of a task that was taken up."""
+
+    def record_task_finished(self, **fields: Unpack[TaskFinishedFields]) -> None:
+        """Tell of a stage of a task that ended."""
+
+    def record_fallback_depth_exceeded(self, **fields: Unpack[FallbackDepthExceededFields]) -> None:
+        """Tell of a split that was refused."""
+
+    def record_agent_hello(self, **fields: Unpack[AgentHelloFields]) -> None:
+        """Tell that an agent is there."""
