@@ -20,6 +20,7 @@ from eddie_metrics.answers import Answers, Once, Rejected
 from eddie_metrics.batch import Tally
 from eddie_metrics.encoding import encode
 from eddie_metrics.errors import ClientSettingsError, InvalidEventError
+from eddie_metrics.scopes import Scopes
 from eddie_metrics.sending import Sending
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -31,7 +32,7 @@ _guard = threading.RLock()
 """Held while a client begins, and while a process forks: a child finds nothing half made."""
 
 
-class Client:
+class Client(Scopes):
     """Records events and sends them in the background; settings not given come from ``EDDIE_*`` (``settings.read``).
 
     Whatever is wrong is logged once, and what it costs is counted in ``dropped()``.
