@@ -1,6 +1,6 @@
 """Station *count*: when the events happened that come late now, so that an alert can name the span of a replay.
 
-Not in the store: after a restart the span begins again with the next late event. How many came late is a total, and kept.
+Not in the store: after a restart the span begins again with the next late event. How many came late is kept.
 """
 
 from __future__ import annotations
