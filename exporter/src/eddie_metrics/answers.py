@@ -129,7 +129,7 @@ class Answers:
         )
 
     def _out_of_order(self, line: Line, head: Head, said: dict[str, Any]) -> float:
-        """A gap: nothing before the head is held any more, which its header says. Else: a new epoch, aloud."""
+        """Go on after a gap, since nothing before the head is held any more; else open a new epoch, aloud."""
         word = said.get("error")
         if word == "gap" and line.gaps == head.seq:
             word = "gap that stays"

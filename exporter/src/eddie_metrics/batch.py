@@ -88,9 +88,10 @@ class Head:
 
     def seal(self) -> None:
         """Fix the bytes; what is sealed again was never taken under this identity."""
-        identity = {"producer": self.producer, "epoch": self.epoch, "seq": self.seq, "contract": CONTRACT}
+        identity: dict[str, object] = {"producer": self.producer, "epoch": self.epoch, "seq": self.seq}
+        identity["contract"] = CONTRACT
         if self.dropped:
-            identity["dropped"] = self.dropped  # type: ignore[assignment]
+            identity["dropped"] = self.dropped
         around = json.dumps(identity, separators=(",", ":")).encode("ascii")
         self.body = b'%b,"events":[%b]}' % (around[:-1], b",".join(self.lines))
         self.saved = False

@@ -25,10 +25,10 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 class Outbox:
     """One box of at most ``most`` bytes. Raises BlockingIOError when another process holds it, OSError.
 
-    ``taking``: whether events are put into it; else it is only emptied.
+    It is only emptied until ``begin`` makes it take events.
     """
 
-    def __init__(self, folder: Path, producer: str, most: int, tally: Tally, *, taking: bool = True) -> None:
+    def __init__(self, folder: Path, producer: str, most: int, tally: Tally) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self._lock = threading.RLock()
@@ -40,16 +40,12 @@ class Outbox:
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._open(producer)
-            if taking:
-                self._file = os.open(self._segment(self._number), _FLAGS, 0o600)
         except BaseException:
             self.close()
             raise
 
     def _open(self, producer: str) -> None:
         self.producer, self._epoch = self._identity() or (producer, 0)
-        if not self.left(self.folder):
-            self.producer = producer  # nothing here belongs to the one before
         for stale in self.folder.glob("*.tmp"):
             stale.unlink()
         batches = {int(path.stem) for path in self.folder.glob("*.batch")}
@@ -62,6 +58,10 @@ class Outbox:
         self._first = self._number = max(batches | numbers, default=0) + 1
         self._count = self._size = 0
         self._bytes = sum(path.stat().st_size for path in self.folder.glob("*.*"))
+
+    def begin(self) -> None:
+        """Open a segment for events of this process. Raises OSError."""
+        self._file = os.open(self._segment(self._number), _FLAGS, 0o600)
 
     def _identity(self) -> tuple[str, int] | None:
         try:
@@ -106,7 +106,9 @@ class Outbox:
             self._size += size
             self._bytes += size
             if self._count >= MOST_EVENTS or self._size >= MOST_BYTES:
-                self._turn()
+                # The event is there: where no new file can be made, this one goes on.
+                with contextlib.suppress(OSError):
+                    self._turn()
                 return "full"
             return "first" if self._count == 1 else None
 
@@ -166,8 +168,8 @@ class Outbox:
             try:
                 said = json.loads(body)
                 lines = [json.dumps(event, separators=(",", ":")).encode("ascii") for event in said["events"]]
-                dropped = said.get("dropped", {})
-                return Head(number, said["producer"], said["epoch"], said["seq"], lines, dropped, rest, body, saved=True, old=True)
+                identity = said["producer"], said["epoch"], said["seq"]
+                return Head(number, *identity, lines, said.get("dropped", {}), rest, body, saved=True, old=True)
             except (ValueError, KeyError, TypeError):
                 self._tally.add("torn")
                 self._remove(path)

@@ -16,10 +16,58 @@ class _Common(TypedDict):
     ts: NotRequired[float | None]
 
 
+class _Agent(TypedDict):
+    agent_id: str
+
+
+class _OwnAgent(TypedDict):
+    agent_id: NotRequired[str | None]
+
+
 class _Costs(_Common):
     tokens_in: NotRequired[int | None]
     tokens_out: NotRequired[int | None]
     cost_usd: NotRequired[float | None]
+
+
+class _Timeout(_Common):
+    reason: str
+    stage: NotRequired[str | None]
+    task_id: NotRequired[str | None]
+
+
+class _ChunkStarted(_Common):
+    chunk_id: str
+    task_id: NotRequired[str | None]
+    lease_seconds: NotRequired[float | None]
+
+
+class _ChunkExecution(_Costs):
+    seconds: float
+    outcome: NotRequired[Outcome]
+    chunk_id: NotRequired[str | None]
+    task_id: NotRequired[str | None]
+
+
+class _TaskStarted(_Common):
+    task_id: str
+    stage: str
+    lease_seconds: NotRequired[float | None]
+
+
+class _TaskFinished(_Costs):
+    task_id: str
+    stage: str
+    seconds: float
+    outcome: Outcome
+    reason: NotRequired[str | None]
+
+
+class _AgentHello(_Common):
+    language: NotRequired[str | None]
+    version: NotRequired[str | None]
+    stages: NotRequired[list[str] | None]
+    reasons: NotRequired[list[str] | None]
 
 
 class TaskSplitFields(_Common):
@@ -29,34 +77,6 @@ class TaskSplitFields(_Common):
     chunks: int
     depth: NotRequired[int | None]
     stage: NotRequired[str | None]
-
-
-class TimeoutFields(_Common):
-    """The fields of ``events.Timeout``."""
-
-    agent_id: str
-    reason: str
-    stage: NotRequired[str | None]
-    task_id: NotRequired[str | None]
-
-
-class ChunkStartedFields(_Common):
-    """The fields of ``events.ChunkStarted``."""
-
-    chunk_id: str
-    agent_id: str
-    task_id: NotRequired[str | None]
-    lease_seconds: NotRequired[float | None]
-
-
-class ChunkExecutionFields(_Costs):
-    """The fields of ``events.ChunkExecution``."""
-
-    agent_id: str
-    seconds: float
-    outcome: NotRequired[Outcome]
-    chunk_id: NotRequired[str | None]
-    task_id: NotRequired[str | None]
 
 
 class MergeDeduplicationFields(_Common):
@@ -76,26 +96,6 @@ class DockerResourceAllocationFields(_Common):
     agent_id: NotRequired[str | None]
 
 
-class TaskStartedFields(_Common):
-    """The fields of ``events.TaskStarted``."""
-
-    task_id: str
-    agent_id: str
-    stage: str
-    lease_seconds: NotRequired[float | None]
-
-
-class TaskFinishedFields(_Costs):
-    """The fields of ``events.TaskFinished``."""
-
-    task_id: str
-    agent_id: str
-    stage: str
-    seconds: float
-    outcome: Outcome
-    reason: NotRequired[str | None]
-
-
 class FallbackDepthExceededFields(_Common):
     """The fields of ``events.FallbackDepthExceeded``."""
 
@@ -104,14 +104,52 @@ class FallbackDepthExceededFields(_Common):
     agent_id: NotRequired[str | None]
 
 
-class AgentHelloFields(_Common):
+class TimeoutFields(_Timeout, _Agent):
+    """The fields of ``events.Timeout``."""
+
+
+class OwnTimeoutFields(_Timeout, _OwnAgent):
+    """The fields of ``events.Timeout``, for a recorder that knows its agent."""
+
+
+class ChunkStartedFields(_ChunkStarted, _Agent):
+    """The fields of ``events.ChunkStarted``."""
+
+
+class OwnChunkStartedFields(_ChunkStarted, _OwnAgent):
+    """The fields of ``events.ChunkStarted``, for a recorder that knows its agent."""
+
+
+class ChunkExecutionFields(_ChunkExecution, _Agent):
+    """The fields of ``events.ChunkExecution``."""
+
+
+class OwnChunkExecutionFields(_ChunkExecution, _OwnAgent):
+    """The fields of ``events.ChunkExecution``, for a recorder that knows its agent."""
+
+
+class TaskStartedFields(_TaskStarted, _Agent):
+    """The fields of ``events.TaskStarted``."""
+
+
+class OwnTaskStartedFields(_TaskStarted, _OwnAgent):
+    """The fields of ``events.TaskStarted``, for a recorder that knows its agent."""
+
+
+class TaskFinishedFields(_TaskFinished, _Agent):
+    """The fields of ``events.TaskFinished``."""
+
+
+class OwnTaskFinishedFields(_TaskFinished, _OwnAgent):
+    """The fields of ``events.TaskFinished``, for a recorder that knows its agent."""
+
+
+class AgentHelloFields(_AgentHello, _Agent):
     """The fields of ``events.AgentHello``."""
 
-    agent_id: str
-    language: NotRequired[str | None]
-    version: NotRequired[str | None]
-    stages: NotRequired[list[str] | None]
-    reasons: NotRequired[list[str] | None]
+
+class OwnAgentHelloFields(_AgentHello, _OwnAgent):
+    """The fields of ``events.AgentHello``, for a recorder that knows its agent."""
 
 
 class Recorder(Protocol):

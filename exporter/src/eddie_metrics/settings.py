@@ -94,10 +94,22 @@ def _text(name: str, value: str) -> str:
 
 def token_of(path: Path, producer: str) -> str:
     """Answer the token of a file with lines ``token`` or ``producer token``. Raises OSError, ClientSettingsError."""
-    lines = [words for line in path.read_text("utf-8").splitlines() if (words := line.split())]
-    own = [words[-1] for words in lines if len(words) == 2 and words[0] == producer]
-    free = [words[-1] for words in lines if len(words) == 1]
+    own, free = _tokens(path, producer)
     for token in (*own, *free):
         if token.isascii():
             return token
     raise ClientSettingsError(f"{path}: expected a line `token`, or `{producer} token`, got none")
+
+
+def bound(path: Path, producer: str) -> bool:
+    """Answer whether the file has a token for this producer alone: then no other name will do."""
+    try:
+        return bool(_tokens(path, producer)[0])
+    except (OSError, ValueError):
+        return False
+
+
+def _tokens(path: Path, producer: str) -> tuple[list[str], list[str]]:
+    lines = [words for line in path.read_text("utf-8").splitlines() if (words := line.split())]
+    own = [words[-1] for words in lines if len(words) == 2 and words[0] == producer]
+    return own, [words[-1] for words in lines if len(words) == 1]

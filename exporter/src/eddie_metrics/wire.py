@@ -63,6 +63,7 @@ class Wire:
         self._path = f"{parts.path.rstrip('/')}/events"
         self._timeout = timeout
         self._kept: http.client.HTTPConnection | None = None
+        self.local = self._host in {"localhost", "::1"} or self._host.startswith("127.")
 
     def _connection(self) -> http.client.HTTPConnection:
         # http.client looks at no HTTP_PROXY; what stands between an agent and its exporter is never wanted here.

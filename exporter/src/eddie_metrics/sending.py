@@ -1,0 +1,210 @@
+"""Station *event out*, its thread: cuts what waits into batches, sends them, and does what the answers ask.
+
+It begins with the first event. It waits for a quarter of a second behind the first event of a batch, or until a batch
+is full; whatever goes wrong is logged once, waited for, and tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from queue import Empty, SimpleQueue
+
+from eddie_metrics.answers import AGAIN, Answers, Once
+from eddie_metrics.batch import MOST_EVENTS, Head, Line, Store, Tally
+from eddie_metrics.boxes import Adopting, own_store
+from eddie_metrics.errors import ClientSettingsError
+from eddie_metrics.settings import ClientSettings, token_of
+from eddie_metrics.wire import Wire
+
+GATHER = 0.25
+"""Seconds from the first event of a batch to its sending."""
+_WORTH_PACKING = 32 * 1024
+"""Bytes from which compression costs less than the way over a network; on loopback it never does."""
+_DISK_AGAIN = 1.0
+"""Seconds between two tries when the outbox's disk refuses."""
+
+
+class Sending:
+    """One process's events on their way. Raises ClientError, OSError.
+
+    ``store`` takes events from any thread; what is private is the thread's own, but for what says otherwise.
+    """
+
+    def __init__(self, settings: ClientSettings, tally: Tally, once: Once, answers: Answers) -> None:
+        self._settings = settings
+        self._once = once
+        self._answers = answers
+        self._tally = tally
+        self._wire = Wire(settings.url)
+        self._tokens: dict[str, str] = {}
+        self.store: Store
+        self.producer, self.store = own_store(settings, tally)
+        self._adopting = Adopting(settings, self.store, tally, once)
+        self._line: Line | None = None
+        # Of all the ways to wake a thread the one that a signal handler may use in the middle of itself.
+        self._woken: SimpleQueue[None] = SimpleQueue()
+        self._moved = threading.Condition()
+        self._target = 0
+        self._asked = self._ending = self._over = False
+        self._cut_at = math.inf
+        self._told_until = 0.0
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Start the thread. Raises RuntimeError where the interpreter starts no more of them."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="eddie-metrics", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def wake(self) -> None:
+        """Tell the thread that there is something to do."""
+        self._woken.put(None)
+
+    @property
+    def settled(self) -> int:
+        """Events of this process that were answered, or taken out and counted."""
+        line = self._line
+        return line.settled if line is not None else 0
+
+    @property
+    def waiting(self) -> int:
+        """Events of this process that are not settled."""
+        return self.store.taken - self.settled
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what waits outlives this process."""
+        return self._settings.outbox is not None
+
+    def flush(self, seconds: float) -> bool:
+        """Send at once what was taken until now; answer whether all of it was answered in ``seconds``."""
+        target = self.store.taken
+        self._target = max(self._target, target)
+        self._asked = True
+        self.wake()
+        with self._moved:
+            self._moved.wait_for(lambda: self.settled >= target or self._over, max(seconds, 0.0))
+        return self.settled >= target
+
+    def close(self, seconds: float) -> bool:
+        """Send what waits, and end; past ``seconds`` the thread is left to what holds it."""
+        done = self.flush(seconds)
+        self._ending = True
+        self.wake()
+        return done
+
+    def abandon(self) -> None:
+        """Let go of everything in a forked child: it is its parent's, and so are the locks."""
+        self._over = self._ending = True
+        self._wire.close()
+        self.store.close()
+        self._adopting.close()
+
+    def _run(self) -> None:
+        """Go on until ``close``; nothing that happens here ends it."""
+        while not self._ending:
+            try:
+                pause = self._round(time.monotonic())
+            except OSError as error:
+                self._once(f"disk {error.errno}", "the outbox fails, is tried again: %s", error)
+                pause = _DISK_AGAIN
+            except Exception as error:  # noqa: BLE001  (nobody else would send)
+                self._once(f"thread {type(error).__name__}", "sending fails, is tried again: %r", error)
+                pause = _DISK_AGAIN
+            self._wait(pause)
+        self._over = True
+        self._wire.close()
+        self.store.close()
+        self._adopting.close()
+        self._tell()
+
+    def _wait(self, seconds: float | None) -> None:
+        """Wait to be woken, at most ``seconds``."""
+        with contextlib.suppress(Empty):
+            self._woken.get(timeout=seconds)
+            while True:
+                self._woken.get_nowait()
+
+    def _round(self, now: float) -> float | None:
+        """Send what is due and answer the seconds to the next round, None for until somebody wakes. Raises OSError."""
+        if self._line is None:
+            self._line = Line(self.producer, self.store, self._tally)
+        own = self._line
+        if self._asked:
+            self._asked = False
+            own.not_before = min(own.not_before, self._told_until)
+        self._gather(own, now)
+        adopted = self._adopting.line(now)
+        for line in (own, adopted):
+            if line is not None and self._due(line) <= now and not self._ending:
+                self._send(line)
+        again = min(self._due(own), self._due(adopted), self._adopting.again())
+        return None if again == math.inf else max(again - time.monotonic(), 0.0)
+
+    def _gather(self, own: Line, now: float) -> None:
+        """Set when the next batch is cut: now if somebody waits for it or it is full, else in a while."""
+        if own.head is None and (self.store.waiting or self._tally):
+            full = self.store.waiting >= MOST_EVENTS
+            self._cut_at = now if full or self.settled < self._target else min(self._cut_at, now + GATHER)
+
+    def _due(self, line: Line | None) -> float:
+        """Answer when a line has something to send: steady seconds."""
+        if line is None:
+            return math.inf
+        ready = line.head is not None or line is not self._line
+        return max(line.not_before, 0.0 if ready else self._cut_at)
+
+    def _send(self, line: Line) -> None:
+        """Try one batch once. Raises OSError for the outbox's disk."""
+        head = line.next()
+        if line is self._line:
+            self._cut_at = math.inf
+        if head is None:
+            self._adopting.empty(line)
+            return
+        try:
+            reply = self._wire.post(*self._packed(head))
+        except Exception as error:  # noqa: BLE001  (an address that no resolver likes raises more than OSError)
+            self._once("away", "the exporter at %s does not answer: events wait (%r)", self._settings.url, error)
+            line.not_before = time.monotonic() + self._answers.pause(line)
+            return
+        pause = self._answers.settle(line, head, reply)
+        line.not_before = time.monotonic() + pause
+        if pause and (reply.retry_after or reply.status not in AGAIN):
+            self._told_until = line.not_before
+        self._tell()
+
+    def _packed(self, head: Head) -> tuple[bytes, dict[str, str]]:
+        """Answer the body as it travels and the headers of this try."""
+        headers = {"Eddie-Sent": f"{time.time():.3f}", "Eddie-Oldest": str(head.seq)}
+        token = self._token(head.producer)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if self._wire.local or len(head.body) < _WORTH_PACKING:
+            return head.body, headers
+        return gzip_compress(head.body), headers | {"Content-Encoding": "gzip"}
+
+    def _token(self, producer: str) -> str | None:
+        """Read the token at every try: one that was replaced is seen; one that is away for a moment is remembered."""
+        if self._settings.token_file is None:
+            return None
+        try:
+            self._tokens[producer] = token_of(self._settings.token_file, producer)
+        except (OSError, ValueError, ClientSettingsError) as error:
+            self._once("token", "no token: %s", error)
+        return self._tokens.get(producer)
+
+    def _tell(self) -> None:
+        with self._moved:
+            self._moved.notify_all()
+
+
+def gzip_compress(body: bytes) -> bytes:
+    """Compress fast; imported here, because most agents never need it."""
+    import gzip  # noqa: PLC0415
+
+    return gzip.compress(body, 1)
