@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Union, cast
 
 import msgspec
@@ -185,7 +185,7 @@ def decode_ndjson(body: bytes) -> list[Event]:
     return bounded(decoded(_LINES.decode_lines, body), plain=is_plain(body))
 
 
-def build(kind: str, fields: dict[str, Any]) -> Event:
+def build(kind: str, fields: Mapping[str, object]) -> Event:
     """Make an event from keyword arguments under the same checks as from JSON. Raises ContractError."""
     try:
         event = msgspec.convert(fields, STRUCTS[kind])

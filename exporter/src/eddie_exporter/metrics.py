@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 from prometheus_client import Metric
 
@@ -24,7 +24,9 @@ from eddie_exporter.snapshot import Snapshot
 from eddie_exporter.state import State
 from eddie_exporter.store import Distribution
 from eddie_exporter.tables import Rows
-from eddie_metrics.events import Event, Outcome
+from eddie_metrics import recorder
+from eddie_metrics.events import Event
+from eddie_metrics.scopes import Scopes
 
 __all__ = ["CATALOGUE", "MetricsCollector"]
 
@@ -32,12 +34,13 @@ NANO = 1_000_000_000
 WATCHDOG = "Watchdog"
 
 
-class MetricsCollector:
+class MetricsCollector(Scopes):
     """Counts events and exposes what was counted; safe under threads.
 
     ``settings``: default from the environment. ``clock``: seconds since the epoch, for tests.
-    All ``record_*`` take the contract's field names and raise ContractError on a value outside its bounds;
-    nothing is counted then.
+    All ``record_*`` are those of ``Recorder``: they take the contract's field names and raise ContractError on a value
+    outside its bounds; nothing is counted then. The scopes (``task``, ``chunk``, ``timeout_guard``) need an
+    ``agent_id`` here and do not raise: what is refused is logged once.
     """
 
     def __init__(self, settings: Settings | None = None, *, clock: Callable[[], float] = time.time) -> None:
@@ -81,120 +84,66 @@ class MetricsCollector:
 
     # What agents say
 
-    def record_task_split(
-        self, *, task_id: str, chunks: int, depth: int | None = None, stage: str | None = None, **common: Any
-    ) -> None:
+    def record_task_split(self, **fields: Unpack[recorder.TaskSplitFields]) -> None:
         """Count a task that was split into ``chunks`` (1 to 1 000 000) chunks."""
-        self._record("task-split", task_id=task_id, chunks=chunks, depth=depth, stage=stage, **common)
+        self._record("task-split", fields)
 
     def record_timeout(
-        self, *, agent_id: str, reason: str, stage: str | None = None, task_id: str | None = None, **common: Any
+        self,
+        *,
+        agent_id: str,
+        reason: str,
+        stage: str | None = None,
+        task_id: str | None = None,
+        id: str | None = None,  # noqa: A002  (the contract's name)
+        ts: float | None = None,
     ) -> None:
         """Count a timeout."""
-        if stage is None and task_id is None and not common:
+        if stage is None and task_id is None and id is None and ts is None:
             waiting = self._repeats.note(agent_id, reason, self.clock, self.steady)
             if waiting >= MOST_WAITING:
                 with self.lock:
                     self.at()
             if waiting:
                 return
-            self._repeats.know(agent_id, reason, self._record("timeout", agent_id=agent_id, reason=reason))
+            self._repeats.know(agent_id, reason, self._record("timeout", {"agent_id": agent_id, "reason": reason}))
         else:
-            self._record("timeout", agent_id=agent_id, reason=reason, stage=stage, task_id=task_id, **common)
+            told = {"agent_id": agent_id, "reason": reason, "stage": stage, "task_id": task_id, "id": id, "ts": ts}
+            self._record("timeout", told)
 
-    def record_chunk_started(
-        self,
-        *,
-        chunk_id: str,
-        agent_id: str,
-        task_id: str | None = None,
-        lease_seconds: float | None = None,
-        **common: Any,
-    ) -> None:
+    def record_chunk_started(self, **fields: Unpack[recorder.ChunkStartedFields]) -> None:
         """Take a chunk in flight, for ``lease_seconds`` (1 to 604 800, default 3600) at most."""
-        self._record(
-            "chunk-started",
-            chunk_id=chunk_id,
-            agent_id=agent_id,
-            task_id=task_id,
-            lease_seconds=lease_seconds,
-            **common,
-        )
+        self._record("chunk-started", fields)
 
-    def record_chunk_execution(
-        self, *, agent_id: str, seconds: float, outcome: Outcome = "success", **optional: Any
-    ) -> None:
-        """Count a chunk that ended after ``seconds`` (0 to 31 536 000).
+    def record_chunk_execution(self, **fields: Unpack[recorder.ChunkExecutionFields]) -> None:
+        """Count a chunk that ended after ``seconds`` (0 to 31 536 000), with outcome success where none is given."""
+        self._record("chunk-execution", fields)
 
-        Optional: ``chunk_id``, ``task_id``, ``tokens_in``, ``tokens_out``, ``cost_usd``, ``id``, ``ts``.
-        """
-        self._record("chunk-execution", agent_id=agent_id, seconds=seconds, outcome=outcome, **optional)
-
-    def record_merge_deduplication(
-        self, *, chunks: int, duplicates: int, task_id: str | None = None, **common: Any
-    ) -> None:
+    def record_merge_deduplication(self, **fields: Unpack[recorder.MergeDeduplicationFields]) -> None:
         """Count a merge that kept ``chunks`` results and dropped ``duplicates``."""
-        self._record("merge-deduplication", chunks=chunks, duplicates=duplicates, task_id=task_id, **common)
+        self._record("merge-deduplication", fields)
 
-    def record_docker_resource_allocation(
-        self,
-        *,
-        container_id: str,
-        cpu_limit: float | None = None,
-        memory_limit_bytes: int | None = None,
-        agent_id: str | None = None,
-        **common: Any,
-    ) -> None:
+    def record_docker_resource_allocation(self, **fields: Unpack[recorder.DockerResourceAllocationFields]) -> None:
         """Take a container's limits now: cores, bytes; 0 is unlimited; at least one of them."""
-        self._record(
-            "docker-resource-allocation",
-            container_id=container_id,
-            cpu_limit=cpu_limit,
-            memory_limit_bytes=memory_limit_bytes,
-            agent_id=agent_id,
-            **common,
-        )
+        self._record("docker-resource-allocation", fields)
 
-    def record_task_started(
-        self, *, task_id: str, agent_id: str, stage: str, lease_seconds: float | None = None, **common: Any
-    ) -> None:
+    def record_task_started(self, **fields: Unpack[recorder.TaskStartedFields]) -> None:
         """Take a stage of a task in flight, for ``lease_seconds`` (1 to 604 800, default 3600) at most."""
-        self._record(
-            "task-started", task_id=task_id, agent_id=agent_id, stage=stage, lease_seconds=lease_seconds, **common
-        )
+        self._record("task-started", fields)
 
-    def record_task_finished(
-        self, *, task_id: str, agent_id: str, stage: str, seconds: float, outcome: Outcome, **optional: Any
-    ) -> None:
-        """Count a stage of a task that ended after ``seconds``.
+    def record_task_finished(self, **fields: Unpack[recorder.TaskFinishedFields]) -> None:
+        """Count a stage of a task that ended after ``seconds``; ``reason`` is needed unless it succeeded."""
+        self._record("task-finished", fields)
 
-        Optional: ``reason`` (needed unless the outcome is success), ``tokens_in``, ``tokens_out``, ``cost_usd``,
-        ``id``, ``ts``.
-        """
-        self._record(
-            "task-finished",
-            task_id=task_id,
-            agent_id=agent_id,
-            stage=stage,
-            seconds=seconds,
-            outcome=outcome,
-            **optional,
-        )
-
-    def record_fallback_depth_exceeded(
-        self, *, task_id: str | None = None, depth: int | None = None, agent_id: str | None = None, **common: Any
-    ) -> None:
+    def record_fallback_depth_exceeded(self, **fields: Unpack[recorder.FallbackDepthExceededFields]) -> None:
         """Count a split that was refused because the task was split too often already."""
-        self._record("fallback-depth-exceeded", task_id=task_id, depth=depth, agent_id=agent_id, **common)
+        self._record("fallback-depth-exceeded", fields)
 
-    def record_agent_hello(self, *, agent_id: str, **optional: Any) -> None:
-        """Let an agent's series begin at zero.
+    def record_agent_hello(self, **fields: Unpack[recorder.AgentHelloFields]) -> None:
+        """Let an agent's series begin at zero, for the ``stages`` and ``reasons`` (at most 100 each) it will use."""
+        self._record("agent-hello", fields)
 
-        Optional: ``language``, ``version``, ``stages`` and ``reasons`` (lists of at most 100), ``id``, ``ts``.
-        """
-        self._record("agent-hello", agent_id=agent_id, **optional)
-
-    def _record(self, kind: str, **fields: Any) -> Event:
+    def _record(self, kind: str, fields: Mapping[str, object]) -> Event:
         event = decode.build(kind, fields)
         self.apply([event])
         return event

@@ -104,6 +104,8 @@ class Cut:
     number: int
     lines: list[bytes]
     old: bool = False
+    lost: int = 0
+    """Events of this process that were here and cannot be read; they are counted."""
 
 
 class Store(Protocol):
@@ -157,7 +159,9 @@ class Line:
         """Answer the batch to send, durable where the store is; None when nothing waits. Raises OSError."""
         if self.head is None:
             cut = self.store.cut()
-            if cut is None and not self.tally:
+            if cut is not None and not cut.old:
+                self.settled += cut.lost
+            if not (cut and cut.lines) and not self.tally:
                 return None
             self.head = self._sealed(cut or Cut(0, []))  # segments are numbered from 1
         if not self.head.saved:

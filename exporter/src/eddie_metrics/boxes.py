@@ -9,12 +9,15 @@ import contextlib
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eddie_metrics.answers import Once
 from eddie_metrics.batch import Line, Store, Tally
 from eddie_metrics.memory import MemoryStore
-from eddie_metrics.outbox import Outbox
 from eddie_metrics.settings import ClientSettings, bound
+
+if TYPE_CHECKING:
+    from eddie_metrics.outbox import Outbox
 
 LOOK_AGAIN = 30.0
 """Seconds between two looks for boxes that killed processes left."""
@@ -47,10 +50,16 @@ def _free_box(settings: ClientSettings, producer: str, fixed: bool, tally: Tally
             box.begin()
             return box
         box.close()
-    while True:
-        box = Outbox(settings.outbox / os.urandom(6).hex(), producer, settings.outbox_bytes, tally)
-        box.begin()
-        return box
+    box = _outbox(settings.outbox / os.urandom(6).hex(), producer, settings, tally)
+    box.begin()
+    return box
+
+
+def _outbox(folder: Path, producer: str, settings: ClientSettings, tally: Tally) -> Outbox:
+    # Locks of files are not everywhere: an agent on another system imports this package, and has no outbox.
+    from eddie_metrics.outbox import Outbox  # noqa: PLC0415
+
+    return Outbox(folder, producer, settings.outbox_bytes, tally)
 
 
 def _taken(folder: Path, producer: str, settings: ClientSettings, tally: Tally) -> Outbox | None:
@@ -58,20 +67,19 @@ def _taken(folder: Path, producer: str, settings: ClientSettings, tally: Tally) 
     if not (folder / "lock").exists():
         return None
     with contextlib.suppress(OSError):
-        return Outbox(folder, producer, settings.outbox_bytes, tally)
+        return _outbox(folder, producer, settings, tally)
     return None
 
 
 class Adopting:
     """Looks for boxes of killed processes, and offers one at a time as a line to be sent."""
 
-    def __init__(self, settings: ClientSettings, own: Store, tally: Tally, once: Once) -> None:
+    def __init__(self, settings: ClientSettings, tally: Tally, once: Once) -> None:
         self._settings = settings
-        self._own = own
         self._tally = tally
         self._once = once
         self._line: Line | None = None
-        self._look = 0.0 if isinstance(own, Outbox) else math.inf
+        self._look = 0.0 if settings.outbox is not None else math.inf
 
     def again(self) -> float:
         """Answer when to look the next time: steady seconds."""
@@ -90,14 +98,13 @@ class Adopting:
         return self._line
 
     def _found(self) -> Line | None:
-        folders = sorted(self._settings.outbox.iterdir()) if self._settings.outbox else []
-        for folder in folders:
-            if isinstance(self._own, Outbox) and folder == self._own.folder:
-                continue
-            if not (folder / "lock").exists() or not Outbox.left(folder):
-                continue
+        # Its own box is held, by itself: it is passed over like those of the others that live.
+        for folder in sorted(self._settings.outbox.iterdir()) if self._settings.outbox else ():
             box = _taken(folder, self._settings.producer, self._settings, self._tally)
             if box is None:
+                continue
+            if not box.left(folder):
+                box.close()
                 continue
             try:
                 return Line(box.producer, box, self._tally)

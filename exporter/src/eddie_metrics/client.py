@@ -27,6 +27,9 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 AT_EXIT = 2.0
 """Seconds that the end of the interpreter waits for what is queued."""
 
+_BEGIN_AGAIN = 1.0
+"""Seconds between two tries to open an outbox."""
+
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
 _guard = threading.RLock()
 """Held while a client begins, and while a process forks: a child finds nothing half made."""
@@ -80,6 +83,8 @@ class Client(Scopes):
         self._tally = Tally()
         self._answers = Answers(self._once)
         self._sending: Sending | None = None
+        self._begin_again = 0.0
+        self._unable: OSError | None = None
 
     @property
     def rejected(self) -> deque[Rejected]:
@@ -176,8 +181,14 @@ class Client(Scopes):
                 self._tally.add("closed" if self._closed else "settings")
                 return None
             if self._sending is None:
+                if self._unable is not None and time.monotonic() < self._begin_again:
+                    raise self._unable
                 try:
                     sending = Sending(self._settings, self._tally, self._once, self._answers)
+                except OSError as error:
+                    # An outbox that cannot be opened is not tried again at every event.
+                    self._unable, self._begin_again = error, time.monotonic() + _BEGIN_AGAIN
+                    raise
                 except ClientSettingsError as error:
                     self._once("settings", "nothing is recorded: %s", error, level=logging.ERROR)
                     self._settings = None

@@ -7,7 +7,6 @@ turns each field into JSON. Words that were checked before are looked up, not ch
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import typing
 from collections.abc import Callable, Mapping
@@ -21,6 +20,8 @@ from eddie_metrics.events import KINDS, TEXT_PATTERN, Event
 MOST_WORDS = 8192
 """Words remembered as checked; past it all are checked again, so that task ids without end take no memory."""
 _SHOWN = 80
+_LATEST = 1e11
+"""The bound of ``ts`` in the contract: a clock that is past it is not told of."""
 
 _good = re.compile(TEXT_PATTERN).match
 _words: dict[str, str] = {}
@@ -136,7 +137,7 @@ class _Plan:
     """How an event of one kind is written: its beginning, its fields' keys and encoders, and what it must have."""
 
     head: str
-    fields: dict[str, tuple[str, _Encode]]
+    fields: dict[str, tuple[str, _Encode, bool]]
     required: tuple[str, ...]
     problem: Callable[[Any], str | None] | None
 
@@ -144,10 +145,14 @@ class _Plan:
 def _plan(cls: type[Event]) -> _Plan:
     hints = typing.get_type_hints(cls)
     declared = dataclasses.fields(cls)
+    required = tuple(one.name for one in declared if one.default is dataclasses.MISSING)
     return _Plan(
         head=f'{{"kind":"{cls.kind}"',
-        fields={one.name: (f',"{one.name}":', _encoder(hints[one.name], one.metadata)) for one in declared},
-        required=tuple(one.name for one in declared if one.default is dataclasses.MISSING),
+        fields={
+            one.name: (f',"{one.name}":', _encoder(hints[one.name], one.metadata), one.name in required)
+            for one in declared
+        },
+        required=required,
         problem=None if cls.problem is Event.problem else cls.problem,
     )
 
@@ -161,28 +166,31 @@ def encode(kind: str, fields: Mapping[str, Any], now: float) -> bytes:
     A field that is None is left out. Raises InvalidEventError.
     """
     plan = _PLANS[kind]
-    parts = [plan.head]
+    known = plan.fields
+    said = plan.head
+    told = 0
     name = ""
     try:
         for name, value in fields.items():
             if value is not None:
-                key, write = plan.fields[name]
-                parts += (key, write(value))
+                key, write, needed = known[name]
+                said += key + write(value)
+                told += needed
     except KeyError:
         raise InvalidEventError(kind, name[:_SHOWN], f"one of {', '.join(plan.fields)}", "another name") from None
     except _RefusedError as error:
         raise InvalidEventError(kind, name, str(error), _shown(fields[name])) from None
-    for name in plan.required:
-        if fields.get(name) is None:
-            raise InvalidEventError(kind, name, "this field, which is required", "nothing")
-    problem = plan.problem and plan.problem(_View(fields))
-    if problem:
-        name, _, said = problem.partition(": expected ")
-        raise InvalidEventError(kind, name, *said.partition(", got ")[::2])
-    if fields.get("ts") is None:
-        parts.append(f',"ts":{now:.3f}' if 0 <= now < math.inf else "")
-    parts.append("}")
-    return "".join(parts).encode("ascii")
+    if told < len(plan.required):
+        name = next(one for one in plan.required if fields.get(one) is None)
+        raise InvalidEventError(kind, name, "this field, which is required", "nothing")
+    if plan.problem is not None:
+        problem = plan.problem(_View(fields))
+        if problem:
+            name, _, rest = problem.partition(": expected ")
+            raise InvalidEventError(kind, name, *rest.partition(", got ")[::2])
+    if fields.get("ts") is None and 0 <= now <= _LATEST:
+        return f'{said},"ts":{now:.3f}}}'.encode("ascii")
+    return (said + "}").encode("ascii")
 
 
 def _shown(value: Any) -> str:

@@ -31,11 +31,15 @@ def unframe(content: bytes) -> tuple[list[bytes], int]:
 def write_durably(path: Path, content: bytes) -> None:
     """Put ``content`` in the place of a file, whole or not at all, also through a power cut. Raises OSError."""
     beside = path.with_suffix(".tmp")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)  # on a full disk what is half written stands in the way of the next try
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

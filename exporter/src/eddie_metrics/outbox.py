@@ -48,8 +48,8 @@ class Outbox:
         self.producer, self._epoch = self._identity() or (producer, 0)
         for stale in self.folder.glob("*.tmp"):
             stale.unlink()
-        batches = {int(path.stem) for path in self.folder.glob("*.batch")}
-        numbers = {int(path.stem) for path in self.folder.glob("*.seg")}
+        batches = {int(path.stem) for path in self.folder.glob("*.batch") if path.stem.isdecimal()}
+        numbers = {int(path.stem) for path in self.folder.glob("*.seg") if path.stem.isdecimal()}
         for number in batches & numbers:
             self._segment(number).unlink()
         self._batches = sorted(batches)
@@ -129,14 +129,17 @@ class Outbox:
                     self._turn()
                 if not self._closed:
                     return None
-                number = self._closed[0][0]
-            lines, torn = unframe(self._segment(number).read_bytes())
+                number, count = self._closed[0]
+            try:
+                lines, torn = unframe(self._segment(number).read_bytes())
+            except FileNotFoundError:  # somebody tidied up under a running agent
+                lines, torn = [], count
             with self._lock:
                 self._closed.popleft()
             if torn:
                 self._tally.add("torn", torn)
-            if lines:
-                return Cut(number, lines, old=number < self._first)
+            if lines or torn:
+                return Cut(number, lines, old=number < self._first, lost=torn)
             self._remove(self._segment(number))
 
     def _remove(self, path: Path) -> None:
@@ -164,8 +167,9 @@ class Outbox:
         """Answer the batch that an earlier process had sealed; one that cannot be read is counted as torn."""
         for number in self._batches:
             path = self._batch(number)
-            (body, *rest), _ = unframe(path.read_bytes()) if path.stat().st_size else ([b""], 0)
+            whole, _ = unframe(path.read_bytes())
             try:
+                body, *rest = whole
                 said = json.loads(body)
                 lines = [json.dumps(event, separators=(",", ":")).encode("ascii") for event in said["events"]]
                 identity = said["producer"], said["epoch"], said["seq"]

@@ -42,7 +42,7 @@ class Sending:
         self._tokens: dict[str, str] = {}
         self.store: Store
         self.producer, self.store = own_store(settings, tally)
-        self._adopting = Adopting(settings, self.store, tally, once)
+        self._adopting = Adopting(settings, tally, once)
         self._line: Line | None = None
         # Of all the ways to wake a thread the one that a signal handler may use in the middle of itself.
         self._woken: SimpleQueue[None] = SimpleQueue()
@@ -87,22 +87,33 @@ class Sending:
         self._asked = True
         self.wake()
         with self._moved:
-            self._moved.wait_for(lambda: self.settled >= target or self._over, max(seconds, 0.0))
+            self._moved.wait_for(lambda: self._told(target) or self._over, max(seconds, 0.0))
         return self.settled >= target
+
+    def _told(self, target: int) -> bool:
+        """Whether ``target`` events are settled, and drops are told of."""
+        head = self._line.head if self._line is not None else None
+        return self.settled >= target and not self._tally and not (head and head.dropped)
 
     def close(self, seconds: float) -> bool:
         """Send what waits, and end; past ``seconds`` the thread is left to what holds it."""
-        done = self.flush(seconds)
+        until = time.monotonic() + seconds
+        if self._thread is None:  # the interpreter was ending before the first event
+            with contextlib.suppress(RuntimeError):
+                self.begin()
+        done = self.flush(seconds if self._thread else 0.0)
         self._ending = True
         self.wake()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(until - time.monotonic(), 0.05 if seconds > 0 else 0.0))
         return done
 
     def abandon(self) -> None:
         """Let go of everything in a forked child: it is its parent's, and so are the locks."""
         self._over = self._ending = True
-        self._wire.close()
-        self.store.close()
-        self._adopting.close()
+        for one in (self._wire, self.store, self._adopting):
+            with contextlib.suppress(Exception):
+                one.close()
 
     def _run(self) -> None:
         """Go on until ``close``; nothing that happens here ends it."""
@@ -134,22 +145,23 @@ class Sending:
         if self._line is None:
             self._line = Line(self.producer, self.store, self._tally)
         own = self._line
-        if self._asked:
-            self._asked = False
+        asked, self._asked = self._asked, False
+        if asked:
             own.not_before = min(own.not_before, self._told_until)
-        self._gather(own, now)
+        self._gather(own, now, hurried=asked or self.settled < self._target)
         adopted = self._adopting.line(now)
         for line in (own, adopted):
             if line is not None and self._due(line) <= now and not self._ending:
                 self._send(line)
+        self._gather(own, now, hurried=self.settled < self._target)
         again = min(self._due(own), self._due(adopted), self._adopting.again())
         return None if again == math.inf else max(again - time.monotonic(), 0.0)
 
-    def _gather(self, own: Line, now: float) -> None:
+    def _gather(self, own: Line, now: float, *, hurried: bool) -> None:
         """Set when the next batch is cut: now if somebody waits for it or it is full, else in a while."""
-        if own.head is None and (self.store.waiting or self._tally):
-            full = self.store.waiting >= MOST_EVENTS
-            self._cut_at = now if full or self.settled < self._target else min(self._cut_at, now + GATHER)
+        waiting = self.store.waiting
+        if own.head is None and (waiting or self._tally):
+            self._cut_at = now if hurried or waiting >= MOST_EVENTS else min(self._cut_at, now + GATHER)
 
     def _due(self, line: Line | None) -> float:
         """Answer when a line has something to send: steady seconds."""
@@ -169,7 +181,7 @@ class Sending:
         try:
             reply = self._wire.post(*self._packed(head))
         except Exception as error:  # noqa: BLE001  (an address that no resolver likes raises more than OSError)
-            self._once("away", "the exporter at %s does not answer: events wait (%r)", self._settings.url, error)
+            self._once("away", "the exporter at %s does not answer: events wait (%r)", self._wire.place, error)
             line.not_before = time.monotonic() + self._answers.pause(line)
             return
         pause = self._answers.settle(line, head, reply)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def read(
     ``EDDIE_PRODUCER``, ``EDDIE_OUTBOX`` (a folder), ``EDDIE_OUTBOX_BYTES``, ``EDDIE_CLIENT_QUEUE_BYTES``.
     """
     token = token_file or _env("TOKEN_FILE") or _env("INGEST_TOKEN_FILE")
-    agent = _text("agent_id", agent_id or _env("AGENT_ID") or socket.gethostname())
+    agent = _text("agent_id", agent_id or _env("AGENT_ID") or _host())
     chosen = producer or _env("PRODUCER")
     box = outbox or _env("OUTBOX")
     return ClientSettings(
@@ -69,6 +68,12 @@ def read(
         outbox_bytes=outbox_bytes or _bytes("OUTBOX_BYTES", OUTBOX_BYTES),
         queue_bytes=queue_bytes or _bytes("CLIENT_QUEUE_BYTES", QUEUE_BYTES),
     )
+
+
+def _host() -> str:
+    import socket  # noqa: PLC0415  (slow to import, and needed by who names no agent)
+
+    return socket.gethostname()
 
 
 def _env(name: str) -> str | None:

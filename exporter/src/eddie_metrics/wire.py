@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import email.utils
-import http.client
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from eddie_metrics import __version__
 from eddie_metrics.errors import ClientSettingsError
 
+if TYPE_CHECKING:
+    import http.client
+
+# http.client, and ssl behind it, cost an agent's start more than all the rest: they are imported by the sending thread.
 _MOST_ANSWER = 64 * 1024
 LONGEST_ASKED = 3600.0
 """Seconds that a Retry-After is believed at most."""
@@ -42,6 +42,8 @@ def _seconds(header: str | None) -> float | None:
     try:
         found = float(header) if header.strip().isdigit() else None
         if found is None:
+            import email.utils  # noqa: PLC0415
+
             found = email.utils.parsedate_to_datetime(header).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
@@ -52,6 +54,8 @@ class Wire:
     """Posts to ``url``/events. Raises ClientSettingsError when ``url`` is none; ``timeout`` in seconds."""
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
+        from urllib.parse import urlsplit  # noqa: PLC0415
+
         parts = urlsplit(url)
         try:
             usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -62,21 +66,26 @@ class Wire:
         self._scheme, self._host, self._port = parts.scheme, parts.hostname or "", parts.port
         self._path = f"{parts.path.rstrip('/')}/events"
         self._timeout = timeout
+        self.place = f"{self._scheme}://{self._host}{f':{self._port}' if self._port else ''}{self._path}"
         self._kept: http.client.HTTPConnection | None = None
         self.local = self._host in {"localhost", "::1"} or self._host.startswith("127.")
 
     def _connection(self) -> http.client.HTTPConnection:
+        import http.client  # noqa: PLC0415
+
         # http.client looks at no HTTP_PROXY; what stands between an agent and its exporter is never wanted here.
         kind = http.client.HTTPSConnection if self._scheme == "https" else http.client.HTTPConnection
         return kind(self._host, self._port, timeout=self._timeout)
 
     def post(self, body: bytes, headers: dict[str, str]) -> Reply:
         """Send once. Raises OSError or http.client.HTTPException when no whole answer came: then nobody knows."""
+        from eddie_metrics import __version__  # noqa: PLC0415  (which imports this module)
+
         said = {"Content-Type": "application/json", "User-Agent": f"eddie-metrics/{__version__}", **headers}
         if self._kept is not None:
             try:
                 return self._exchange(self._kept, body, said)
-            except (ConnectionError, http.client.BadStatusLine):
+            except ConnectionError:
                 # The exporter closed it while it was idle; the same bytes again can do no harm.
                 self.close()
         self._kept = self._connection()
