@@ -1,68 +1,18 @@
-"""Starts and stops the exporter; the only place that exits."""
+"""Starts the exporter and is the only place that exits; without the exporter's needs it says which are missing."""
 
 from __future__ import annotations
 
 import argparse
-import gc
-import resource
+import os
+import re
 import signal
-import socket
 import sys
-from pathlib import Path
+from importlib import metadata
 from types import FrameType
 
-import structlog
+DISTRIBUTION = "eddie-metrics"
 
-from eddie_exporter import logs, settings
-from eddie_exporter.app import create_app
-from eddie_exporter.errors import SettingsError, StoreError
-from eddie_exporter.opening import move_aside
-from eddie_exporter.server import Server, server
-
-EX_CONFIG = 78
-"""sysexits.h: the configuration is wrong; starting again without mending it is of no use."""
-MOST_FILES = 65_536
-"""Connections worth waiting for; the rest of an unlimited machine is for others."""
-COLLECT_EVERY = (10_000, 20, 100)
-"""Objects made before the young are looked at (a millisecond), and how many looks before the older ones are."""
-
-log = structlog.get_logger("eddie_exporter")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port here, so that a taken one is one clear line. Raises OSError."""
-    # The protocol is named because asyncio sets TCP_NODELAY only on sockets that say they are TCP: without it
-    # each request on a connection that is kept waits 40 ms for an acknowledgement.
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(1024)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _allow_connections() -> None:
-    """Let a fleet keep its connections open: the usual soft limit of 1024 files is less than 1000 agents need."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def _collect_seldom() -> None:
-    """Let the collector of cycles look less often, and never again at what is here from the start.
-
-    What is counted lives long and holds no cycles; at its own pace the collector went through all of it in the middle
-    of a load, and the slowest of a hundred single events took four times as long.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_EVERY)
+_needed = re.compile(r"""([A-Za-z0-9._-]+).*;.*\bextra\s*==\s*['"]server['"]""").match
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -70,85 +20,75 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _arguments() -> argparse.Namespace:
+def missing() -> list[str]:
+    """Name what the extra [server] asks for and is not installed; none where that cannot be known."""
+    try:
+        asked = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return []  # run from a checkout
+    return [found[1] for one in asked if (found := _needed(one)) and not _installed(found[1])]
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _without(names: list[str]) -> str:
+    return (
+        f"the exporter cannot run here: {', '.join(names)} missing; install them: pip install '{DISTRIBUTION}[server]'"
+    )
+
+
+def _arguments(lacking: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="eddie-exporter", description="Counts the fleet's events. Its settings are environment variables: EDDIE_…"
+        prog="eddie-exporter",
+        description="Counts the fleet's events. Its settings are environment variables: EDDIE_…",
+        epilog=_without(lacking) if lacking else None,
+    )
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="say what would be used, and what is to be mended; opens no port, changes nothing, and ends (0 or 78)",
     )
     parser.add_argument("--start-fresh", action="store_true", help="move the store aside (nothing is deleted), and end")
     return parser.parse_args()
 
 
-def _start_fresh(folder: Path | None) -> None:
-    """Move the store aside and say where it lies."""
-    if folder is None:
-        raise SettingsError(["EDDIE_DATA_DIR: expected the directory of the store to move aside, got nothing"])
-    moved = move_aside(folder)
-    log.info(
-        "the store is moved aside, the next start begins at zero" if moved else "there is no store, nothing to move",
-        now_at=[str(path) for path in moved],
-    )
+def _check() -> int:
+    """Print what an exporter would use, and to standard error what is to be mended first."""
+    from eddie_exporter import checking, logs  # noqa: PLC0415
 
-
-class _Server:
-    """A server that can be told from any thread to end, and remembers why."""
-
-    def __init__(self) -> None:
-        self.server: Server | None = None
-        self.failed: StoreError | None = None
-
-    def end(self, error: StoreError) -> None:
-        self.failed = error
-        if self.server is not None:
-            self.server.should_exit = True
+    logs.configure("critical")  # the report says what is wrong
+    report = checking.check()
+    for line in report.found:
+        print(line)
+    for line in report.to_mend:
+        print(f"to mend: {line}", file=sys.stderr)
+    return os.EX_CONFIG if report.to_mend else 0
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT.
 
-    Exits 78 when settings or token files are wrong, 65 when the store cannot be read (corrupt, newer, other
-    buckets), 70 when its disk fails, 75 when another exporter has it, 1 when the port is taken.
+    Exits 78 when settings, token files or the installation are wrong, 65 when the store cannot be read (corrupt,
+    newer, other buckets), 70 when its disk fails, 75 when another exporter has it, 1 when the port is taken.
     """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    logs.configure("info")
-    arguments = _arguments()
-    serving = _Server()
-    try:
-        chosen = settings.load()
-        logs.configure(chosen.log_level)
-        if arguments.start_fresh:
-            _start_fresh(chosen.data_dir)
-            return
-        app = create_app(chosen, on_failure=serving.end)
-    except SettingsError as error:
-        log.error("the settings are wrong", mistakes=error.mistakes)  # noqa: TRY400  (a traceback says nothing here)
-        sys.exit(EX_CONFIG)
-    except StoreError as error:
-        log.error("the store cannot be used", why=str(error))  # noqa: TRY400
-        sys.exit(error.code)
-    if chosen.data_dir is None:
-        log.warning("EDDIE_DATA_DIR is not set: what is counted is kept in memory only, and gone at the end")
-    try:
-        listener = _listen(chosen.host, chosen.port)
-    except OSError as error:
-        log.error(  # noqa: TRY400
-            "cannot listen; set EDDIE_HOST and EDDIE_PORT to an address and port that are free here",
-            host=chosen.host,
-            port=chosen.port,
-            why=str(error),
-        )
-        sys.exit(1)
-    _allow_connections()
-    _collect_seldom()
-    host, port = listener.getsockname()[:2]
-    log.info("listening", host=host, port=port, environment=chosen.environment, docker=chosen.docker)
-    serving.server = server(app, listener, chosen)
-    try:
-        serving.server.run()
-    finally:
-        log.info("stopped")
-    if serving.failed is not None:
-        sys.exit(serving.failed.code)
+    lacking = missing()
+    arguments = _arguments(lacking)
+    if lacking:
+        print(f"eddie-exporter: {_without(lacking)}", file=sys.stderr)
+        sys.exit(os.EX_CONFIG)
+    # Only now: what is not installed has been said in one line, and --help has been quick.
+    if arguments.check_config:
+        sys.exit(_check())
+    from eddie_exporter import serving  # noqa: PLC0415
+
+    sys.exit(serving.serve(start_fresh=arguments.start_fresh))
 
 
 if __name__ == "__main__":
