@@ -59,6 +59,10 @@ class Timings:
     """The longest interval of a group of Grafana's rules."""
     grafana_group_interval: Fraction
     grafana_repeat_interval: Fraction
+    late_keeps: Fraction
+    """`keep_firing_for` of LateEventsArriving."""
+    late_events_seen: Fraction
+    """The longest time from an event to the end of an alert of Prometheus that it made, of those Grafana copies."""
     grafana_down_for: Fraction
     """`for` of Grafana's own rule, PrometheusDown, and its `group_wait` after it."""
 
@@ -111,6 +115,12 @@ def inequalities(at: Timings) -> list[Inequality]:
             2 * at.grafana_evaluation + at.grafana_down_for,
             "Prometheus's alerts end before PrometheusDown holds Grafana's copies back, and they are second pages",
         ),
+        Inequality(
+            "Late",
+            at.late_keeps,
+            at.late_events_seen,
+            "LateEventsArriving ends before what late events made, and that pages for what is over",
+        ),
     ]
 
 
@@ -136,8 +146,15 @@ def read(root: Path) -> Timings:
         grafana_evaluation=max(seconds(interval) for interval in grafana["intervals"]),
         grafana_group_interval=seconds(policy["group_interval"]),
         grafana_repeat_interval=seconds(policy["repeat_interval"]),
+        late_keeps=seconds(alerts["LateEventsArriving"]["keep_firing_for"]),
+        late_events_seen=max(_window(rule["expr"]) + seconds(rule["keep_firing_for"]) for rule in copied),
         grafana_down_for=seconds(down["for"]) + seconds(policy["group_wait"]),
     )
+
+
+def _window(expression: str) -> Fraction:
+    """Answer the longest window of an expression, as `[5m]` says it."""
+    return max(map(seconds, re.findall(r"\[(\w+)\]", expression)), default=Fraction(0))
 
 
 def _grafana(folder: Path) -> dict[str, Any]:

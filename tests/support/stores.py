@@ -28,8 +28,10 @@ UNSTEADY = (
     "eddie_oldest_inflight_seconds",
     "eddie_series_used",
     "eddie_ready",
+    "eddie_late_oldest_timestamp_seconds",
+    "eddie_late_newest_timestamp_seconds",
 )
-"""What differs from look to look without any event."""
+"""What differs from look to look without any event, or is not in the store."""
 
 
 def event(kind: str, **fields: Any) -> Event:

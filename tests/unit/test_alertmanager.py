@@ -116,10 +116,19 @@ def test_inhibitions_of_our_own_grafana_are_the_two_of_the_design(tmp_path: Path
     ]
 
 
+def test_late_events_hold_back_what_is_judged_by_rates_of_events(tmp_path: Path) -> None:
+    """While most events are late, the alerts on rates of events wake nobody, whoever says them; nothing else yields."""
+    assert assemble(tmp_path, TOKEN).config["inhibit_rules"][2] == {
+        "source_matchers": ['alertname="LateEventsArriving"'],
+        "target_matchers": [f'alertname=~"({"|".join(COPIED)})( .+)?"'],
+        "equal": ["environment"],
+    }
+
+
 def test_inhibitions_of_another_grafana_keep_environments_apart(tmp_path: Path) -> None:
     """Each copy with its environment in the name yields to Prometheus's alert of the same environment, no other."""
     copied = sorted(COPIED)
-    rules = assemble(tmp_path, TOKEN).config["inhibit_rules"][2:]
+    rules = assemble(tmp_path, TOKEN).config["inhibit_rules"][3:]
     assert all(rule["equal"] == ["environment"] for rule in rules)
     assert sorted(rule["source_matchers"][0] for rule in rules[:-1]) == [f'alertname="{name}"' for name in copied]
     assert sorted(rule["target_matchers"][0] for rule in rules[:-1]) == [f'alertname=~"{name} .+"' for name in copied]

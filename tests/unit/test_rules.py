@@ -89,6 +89,7 @@ def test_rules_do_what_they_promise(path: Path) -> None:
 
 
 MUTATIONS = {
+    "LateEventsArriving": ("> 0.5\n", "> 0.3\n"),
     "HighTimeoutEvents": ("[5m])) > 10\n", "[5m])) > 15\n"),
     "FallbackDepthExceeded": ("for: 0s\n", "for: 10m\n"),
     "HighFailureRate": ("sum by (job) (rate(task_failure_total", "max by (job) (rate(task_failure_total"),
@@ -131,6 +132,7 @@ def test_rule_tests_catch_a_broken_rule(alert: str, tmp_path: Path) -> None:
 
 
 PROMISED = {
+    "LateEventsArriving": (None, "0s", "11m", "info"),
     "HighTimeoutEvents": ('increase(timeout_events_total{job="eddie-metrics"}[5m])) > 10', "1m", "5m", "warning"),
     "FallbackDepthExceeded": (
         'increase(fallback_depth_exceeded_total{job="eddie-metrics"}[5m])) > 0',
@@ -219,7 +221,7 @@ def test_alert_has_the_numbers_that_were_promised(rule: dict[str, Any]) -> None:
 def test_alert_says_what_a_person_needs(rule: dict[str, Any]) -> None:
     """Each alert has its timings, a severity that is routed, words, a runbook heading and a panel."""
     assert {"for", "keep_firing_for"} <= rule.keys()
-    assert rule["labels"]["severity"] in {"critical", "warning", "none"}
+    assert rule["labels"]["severity"] in {"critical", "warning", "info", "none"}
     notes = rule["annotations"]
     assert notes.keys() == {"summary", "description", "runbook_url", "panel_url"}
     anchor = rule["alert"].lower()

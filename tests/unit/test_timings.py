@@ -69,6 +69,13 @@ MUTATIONS = {
         "resolve_timeout: 4m",
         "Repeat",
     ),
+    "late events are forgotten early": (
+        "prometheus/rules/alerting/fallback.yml",
+        "keep_firing_for: 11m",
+        "keep_firing_for: 9m",
+        "Late",
+    ),
+    "a window outlasts late events": ("prometheus/rules/alerting/fallback.yml", "[5m])) > 10", "[7m])) > 10", "Late"),
     "PrometheusDown comes late": ("grafana/provisioning/alerting/rules.json", '"for": "1m"', '"for": "3m"', "Dead"),
 }
 

@@ -168,6 +168,18 @@ CATALOGUE: tuple[Metric, ...] = (
         "Events that had happened more than 5 minutes before they were sent.",
         born={"kind": tuple(KINDS)},
     ),
+    Metric(
+        "eddie_late_oldest_timestamp_seconds",
+        "gauge",
+        (),
+        "When the oldest of the late events of the last quarter of an hour happened, since the epoch; 0: none came.",
+    ),
+    Metric(
+        "eddie_late_newest_timestamp_seconds",
+        "gauge",
+        (),
+        "When the newest of the late events of the last quarter of an hour happened, since the epoch; 0: none came.",
+    ),
     Metric("eddie_lost_batches_total", "counter", (), "Batches of events that their sender could not fill a gap with."),
     Metric(
         "eddie_client_dropped_events_total", "counter", ("producer", "reason"), "Events that a sender says it dropped."

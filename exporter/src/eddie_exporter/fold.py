@@ -30,8 +30,10 @@ def apply(state: State, batch: Sequence[Event], sent: float | None = None) -> No
         if ts is None:
             ts = NOW
         else:
-            if (wall if sent is None else sent) - ts > LATE_SECONDS:
+            age = (wall if sent is None else sent) - ts
+            if age > LATE_SECONDS:
                 state.add["eddie_late_events_total"]((kind,), 1)
+                state.late.note(wall - age, state.now)
             ts = min(ts, wall)
         move(state, event, ts)
     for struct, count in Counter(map(type, batch)).items():

@@ -12,6 +12,7 @@ from eddie_exporter.catalogue import CATALOGUE, MICRO
 from eddie_exporter.fleet import Fleet
 from eddie_exporter.identity import Producers
 from eddie_exporter.inflight import InFlight
+from eddie_exporter.lateness import Lateness
 from eddie_exporter.retire import Retired
 from eddie_exporter.settings import Settings
 from eddie_exporter.splits import Splits
@@ -60,6 +61,7 @@ class State:
         self.tasks = InFlight("task", gauge, self.tables)
         self.chunks = InFlight("chunk", gauge, self.tables)
         self.splits = Splits(self.tables.splits)
+        self.late = Lateness()
         self.fleet = Fleet(self.families, settings, self.tables, self.budget)
         self.producers = Producers(self.tables.epochs)
         self.retired = Retired(self.families, self.tables, settings)
@@ -149,6 +151,9 @@ class State:
             ages.remove(labels)
         for labels, started in oldest.items():
             ages.show(labels, max(0.0, self.now - started))
+        oldest_late, newest_late = self.late.span(self.now)
+        self.families["eddie_late_oldest_timestamp_seconds"].show((), oldest_late)
+        self.families["eddie_late_newest_timestamp_seconds"].show((), newest_late)
         self.families["eddie_clock_seconds"].show((), self.budget.now)
         self.families["eddie_series_used"].show((), self.budget.used)
         self.families["eddie_series_limit"].show((), self.budget.most)

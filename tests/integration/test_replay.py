@@ -1,0 +1,313 @@
+"""`scripts/replay.py` against real engines: a log is counted once, whatever happens to it, or becomes blocks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from tests.support.eventually import eventually
+from tests.support.exporters import Running, get, running
+from tests.support.programs import ROOT, program, run
+from tests.support.stories import story
+
+import replay
+from eddie_exporter.catalogue import BY_NAME
+from eddie_metrics.wire import Reply
+from fleet.web import ask
+from replaying.blocks import ABOUT_ITSELF
+from rig.engine import Engine, free_port
+
+NOW = 1_790_000_000.0
+
+
+def timeout(number: int, **more: Any) -> dict[str, Any]:
+    """Make an event of a log."""
+    return {"kind": "timeout", "agent_id": f"a{number % 7}", "reason": "deadline", **more}
+
+
+def logged(folder: Path, *rows: Any) -> Path:
+    """Write a log; a text is a line as it is."""
+    log = folder / "events.ndjson"
+    log.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return log
+
+
+def samples(text: str, name: str) -> dict[str, float]:
+    """Answer every series of a name in an exposition."""
+    found = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")))
+    return {series: float(value) for series, value in found}
+
+
+def counted(exporter: Running, name: str = "timeout_events_total") -> float:
+    """Answer a metric's sum as a scrape shows it."""
+    return sum(samples(get(f"{exporter.url}/metrics/prometheus"), name).values())
+
+
+@pytest.fixture
+def exporter(tmp_path: Path) -> Iterator[Running]:
+    """Give an exporter with a store."""
+    (tmp_path / "store").mkdir()
+    with running(tmp_path, EDDIE_DATA_DIR=str(tmp_path / "store")) as started:
+        yield started
+
+
+def replayed(exporter: Running, log: Path, *words: str) -> int:
+    """Replay a log and answer the exit code."""
+    return replay.main([str(log), "--url", exporter.url, "--token-file", str(log.parent / "none"), *words])
+
+
+def test_a_log_is_counted_once_and_at_now(
+    exporter: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line is counted; typed again nothing is; what is appended later is counted then; and it says `at now`."""
+    log = logged(tmp_path, *(timeout(number, ts=NOW) for number in range(4500)))
+    assert replayed(exporter, log) == 0
+    said = capsys.readouterr()
+    assert "counted at now" in said.err
+    assert "4500 events counted, 0 lines refused" in said.out
+    assert counted(exporter) == 4500
+    assert counted(exporter, "eddie_late_events_total") in {0, 4500}  # by where the machine's clock is
+    assert replayed(exporter, log) == 0
+    assert counted(exporter) == 4500
+    with log.open("a") as file:
+        file.write(json.dumps(timeout(1)) + "\n")
+    assert replayed(exporter, log) == 0
+    assert counted(exporter) == 4501
+
+
+def test_again_counts_twice(exporter: Running, tmp_path: Path) -> None:
+    """Negative twin: what keeps a replay from counting twice is the file beside the log, and --again passes it by."""
+    log = logged(tmp_path, *(timeout(number) for number in range(10)))
+    assert replayed(exporter, log) == 0
+    assert replayed(exporter, log, "--again") == 0
+    assert counted(exporter) == 20
+
+
+def test_refused_lines_are_named_and_kept(
+    exporter: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is no event is told with its line's number and kept; everything around it is counted."""
+    bad = ["no JSON", '{"kind": "nonsense"}', '{"kind": "timeout", "agent_id": "a"}', '{"kind": NaN}', "[1]"]
+    log = logged(tmp_path, timeout(1), *bad, "", timeout(2))
+    assert replayed(exporter, log) == 1
+    said = capsys.readouterr().err
+    assert all(f"line {number} refused" in said for number in range(2, 7))
+    kept = [json.loads(line) for line in (tmp_path / "events.ndjson.rejected").read_text().splitlines()]
+    assert [(one["line"], one["text"]) for one in kept] == list(enumerate(bad, 2))
+    assert counted(exporter) == 2
+    assert counted(exporter, "eddie_client_dropped_events_total") == 5
+
+
+def test_a_line_that_is_not_ended_waits(exporter: Running, tmp_path: Path) -> None:
+    """A log that somebody still writes ends in half a line: it is left, and counted when it is whole."""
+    log = logged(tmp_path, timeout(1))
+    whole = json.dumps(timeout(2))
+    with log.open("a") as file:
+        file.write(whole[:20])
+    assert replayed(exporter, log) == 1
+    assert counted(exporter) == 1
+    with log.open("a") as file:
+        file.write(whole[20:] + "\n")
+    assert replayed(exporter, log) == 0
+    assert counted(exporter) == 2
+
+
+def test_a_replay_killed_at_any_moment_goes_on_and_counts_once(exporter: Running, tmp_path: Path) -> None:
+    """Killed again and again while it sends, it has in the end counted each line once, and kept each bad one once."""
+    rows = [timeout(number) if number % 1000 else "bad" for number in range(30_000)]
+    log = logged(tmp_path, *rows)
+    command = [sys.executable, str(ROOT / "scripts/replay.py"), str(log), "--url", exporter.url]
+    command += ["--token-file", str(tmp_path / "none")]
+    kills = 0
+    for attempt in range(120):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                status = process.wait(0.05 + 0.02 * attempt)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+                continue
+        assert status == 1  # lines were refused
+        break
+    else:
+        pytest.fail("expected the replay to come to its end, it did not in 120 tries")
+    assert kills >= 3
+    assert counted(exporter) == 30_000 - 30
+    kept = (tmp_path / "events.ndjson.rejected").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in kept] == [number + 1 for number in range(0, 30_000, 1000)]
+
+
+def test_an_exporter_that_is_away_breaks_it_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody answers: 3, and the words to type; when somebody does, it goes on."""
+    log = logged(tmp_path, timeout(1))
+    port = free_port()
+    words = [str(log), "--url", f"http://127.0.0.1:{port}", "--patience", "1", "--token-file", str(tmp_path / "none")]
+    assert replay.main(words) == 3
+    assert "type the same again" in capsys.readouterr().err
+    with running(tmp_path, EDDIE_PORT=str(port)) as exporter:
+        assert replay.main(words) == 0
+        assert counted(exporter) == 1
+
+
+def test_a_changed_log_is_not_guessed_at(exporter: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another file of the same name is not taken for the rest of the first."""
+    log = logged(tmp_path, timeout(1), timeout(2))
+    assert replayed(exporter, log) == 0
+    log.write_text(json.dumps(timeout(3)) + "\n")
+    assert replayed(exporter, log) == 3
+    assert "--again" in capsys.readouterr().err
+    assert counted(exporter) == 2
+
+
+class Scripted:
+    """A wire of ten lines: answers one after the other, and remembers what was sent."""
+
+    answers: ClassVar[list[tuple[int, dict[str, Any]]]] = []
+    seen: ClassVar[list[tuple[int, int, dict[str, int]]]] = []
+
+    def __init__(self, url: str) -> None:
+        """Take an address that nobody asks."""
+
+    def close(self) -> None:
+        """Have nothing to close."""
+
+    def post(self, body: bytes, _: dict[str, str]) -> Reply:
+        """Answer what comes next."""
+        said = json.loads(body)
+        self.seen.append((said["seq"], len(said["events"]), said.get("dropped", {})))
+        status, words = self.answers[len(self.seen) - 1]
+        return Reply(status, json.dumps(words).encode(), None)
+
+
+def test_halves_and_what_only_the_exporter_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """413 is answered by halves and a 422 by the rest, under the same number, which only a 202 takes."""
+    named = {"error": "contract", "index": 1, "field": "reason", "expected": "another"}
+    monkeypatch.setattr(Scripted, "answers", [(413, {}), (422, named), (202, {"accepted": 1}), (202, {"accepted": 2})])
+    monkeypatch.setattr(replay, "Wire", Scripted)
+    log = logged(tmp_path, *(timeout(number) for number in range(4)))
+    assert replay.main([str(log), "--token-file", str(tmp_path / "none")]) == 1
+    assert Scripted.seen == [(1, 4, {}), (1, 2, {}), (1, 1, {"refused": 1}), (2, 2, {})]
+    assert json.loads((tmp_path / "events.ndjson.rejected").read_text())["line"] == 2
+
+
+def queried(url: str, query: str, at: float) -> dict[str, float]:
+    """Ask Prometheus at a moment; series by their labels as JSON."""
+    answer = ask(f"{url}/api/v1/query?{urllib.parse.urlencode({'query': query, 'time': at})}").json()
+    return {json.dumps(one["metric"], sort_keys=True): float(one["value"][1]) for one in answer["data"]["result"]}
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[dict[str, Any]], float]]:
+    """Give a Prometheus on blocks of a story of yesterday, its events, and when they ended."""
+    folder = tmp_path_factory.mktemp("past")
+    promtool, prometheus = program("promtool"), program("prometheus", (3, 5))
+    began = time.time() - 86_400
+    events = [{**each.event, "ts": round(began + each.at, 3)} for each in story("storm", 7, 900)]
+    log, out, data = logged(folder, *events), folder / "events.om", folder / "data"
+    assert replay.main([str(log), "--to-blocks", str(out)]) == 0
+    made = run(promtool, "tsdb", "create-blocks-from", "openmetrics", str(out), str(data))
+    assert made.returncode == 0, made.stdout + made.stderr
+    (folder / "prometheus.yml").write_text("{}\n")
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [prometheus, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={data}"]
+    command.append(f"--web.listen-address={url.removeprefix('http://')}")
+    engine = Engine("prometheus", command, url, "/-/ready", folder / "prometheus.log", {}, folder)
+    engine.launch()
+    try:
+        engine.wait_ready(30)
+        yield url, events, began + 900
+    finally:
+        engine.stop()
+
+
+def test_blocks_hold_the_events_at_their_own_times(past: tuple[str, list[dict[str, Any]], float]) -> None:
+    """A real Prometheus on these blocks says of yesterday what happened yesterday: totals, a histogram, increases."""
+    url, events, end = past
+    timeouts = [each for each in events if each["kind"] == "timeout"]
+    finished = [each for each in events if each["kind"] == "task-finished"]
+    at = end + 15
+    (total,) = queried(url, 'sum(timeout_events_total{job="eddie-metrics"})', at).values()
+    assert total == len(timeouts)
+    (count,) = queried(url, 'sum(task_execution_seconds_count{job="eddie-metrics", instance="replay"})', at).values()
+    assert count == len(finished)
+    (below,) = queried(url, 'sum(task_execution_seconds_bucket{le="60.0"})', at).values()
+    assert below == sum(each["seconds"] <= 60 for each in finished)
+    middle = end - 450
+    (half,) = queried(url, "sum(timeout_events_total)", middle).values()
+    assert half == sum(each["ts"] <= middle - middle % 15 for each in timeouts)
+    (grown,) = queried(url, 'sum(increase(timeout_events_total{job="eddie-metrics"}[20m]))', at).values()
+    assert grown == pytest.approx(len(timeouts), rel=0.03)
+
+
+def test_blocks_are_of_then_and_say_nothing_of_now(past: tuple[str, list[dict[str, Any]], float]) -> None:
+    """Negative twin: before the story there is nothing, and now there is nothing."""
+    url, _, end = past
+    assert queried(url, 'timeout_events_total{job="eddie-metrics"}', end - 1000) == {}
+    assert queried(url, 'timeout_events_total{job="eddie-metrics"}', time.time()) == {}
+
+
+def test_blocks_refuse_what_has_no_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An event without `ts` has no place in the past: refused, named, kept; what is left is written."""
+    log = logged(tmp_path, timeout(1, ts=NOW), timeout(2), "bad")
+    out = tmp_path / "out.om"
+    assert replay.main([str(log), "--to-blocks", str(out)]) == 1
+    assert len((tmp_path / "events.ndjson.rejected").read_text().splitlines()) == 2
+    text = out.read_text()
+    assert text.endswith("# EOF\n")
+    assert 'timeout_events_total{job="eddie-metrics",instance="replay",agent_id="a1",reason="deadline"} 1.0' in text
+    assert "3" not in {line.rsplit(" ", 2)[1] for line in text.splitlines() if line.startswith("timeout_events_total")}
+    assert "2 lines were refused" in capsys.readouterr().err
+
+
+def test_one_wrong_time_does_not_fill_the_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A `ts` of 1970 among those of today would be a hundred million steps: the two lines are named instead."""
+    log = logged(tmp_path, timeout(1, ts=1.0), timeout(2, ts=NOW))
+    assert replay.main([str(log), "--to-blocks", str(tmp_path / "out.om")]) == 3
+    assert "line 1" in capsys.readouterr().err
+    assert not (tmp_path / "out.om").exists()
+
+
+def test_no_log_is_a_wrong_call(tmp_path: Path) -> None:
+    """2, as everywhere."""
+    assert replay.main([str(tmp_path / "none")]) == 2
+
+
+def test_what_an_exporter_says_of_itself_is_known() -> None:
+    """Each name that blocks leave out is one the catalogue has."""
+    assert set(BY_NAME) >= ABOUT_ITSELF
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less between tries than a person would want."""
+    monkeypatch.setattr("replaying.sending.LEAST_PAUSE", 0.1)
+
+
+def test_an_exporter_restarted_in_the_middle(exporter: Running, tmp_path: Path) -> None:
+    """Nothing is lost and nothing counted twice by a restart: the batch is sent again under its number."""
+    log = logged(tmp_path, *(timeout(number) for number in range(20_000)))
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "scripts/replay.py"), str(log), "--url", exporter.url],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        eventually(lambda: _some(exporter), within=20)
+        exporter.process.kill()
+        exporter.process.wait(10)
+        port = exporter.url.rsplit(":", 1)[1]
+        again = tmp_path / "again"
+        again.mkdir()
+        with running(again, EDDIE_DATA_DIR=str(tmp_path / "store"), EDDIE_PORT=port) as second:
+            assert process.wait(60) == 0
+            assert counted(second) == 20_000
+
+
+def _some(exporter: Running) -> None:
+    assert counted(exporter) > 0
