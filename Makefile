@@ -1,6 +1,6 @@
 # Every target is one line of text; what it does lies in the script it calls. No target but purge reads standard input.
 .DEFAULT_GOAL := help
-.PHONY: help up board down status logs start-fresh demo send notify-test setup-grafana test drill lint chaos soak bench dashboards rules clean purge ci-machine
+.PHONY: help up board down status logs start-fresh demo example send notify-test setup-grafana test drill lint chaos soak bench dashboards rules clean purge ci-machine
 SHELL := /bin/sh
 PYTHON ?= python3
 STACK := $(PYTHON) scripts/stack
@@ -28,6 +28,8 @@ start-fresh: ## a new, empty store for the exporter; the old one is moved aside,
 	@exec $(STACK) start-fresh </dev/null
 demo: ## a throw-away stack with a living fleet until Ctrl-C (SCENARIO=storm|failing|deep|calm, INTO=up)
 	@exec $(STACK) demo --scenario $(or $(SCENARIO),storm) --into "$(INTO)" </dev/null
+example: ## a real distributed fallback in a throw-away stack; its own ledger against Prometheus (INTO=up)
+	@exec $(STACK) example --into "$(INTO)" </dev/null
 send: ## post one event, show it in Prometheus (KIND=timeout ARGS='agent_id=a1 reason=deadline')
 	@exec $(STACK) run scripts/send.py $(KIND) $(ARGS) </dev/null
 notify-test: ## send a real alert through each receiver, print the receivers' answers

@@ -140,6 +140,8 @@ def arguments(words: list[str]) -> argparse.Namespace:
     show = commands.add_parser("demo", help="a throw-away stack with a living fleet")
     show.add_argument("--scenario", default="storm")
     show.add_argument("--into", choices=["", "up"], default="", help="up: into the stack that runs")
+    real = commands.add_parser("example", help="the example's program in a throw-away stack, its ledger compared")
+    real.add_argument("--into", choices=["", "up"], default="", help="up: into the stack that runs")
     script = commands.add_parser("run", help="run a script with the stack's settings")
     script.add_argument("words", nargs=argparse.REMAINDER)
     return parser.parse_args(words)
@@ -157,6 +159,7 @@ def main(words: list[str]) -> int:
         "start-fresh": store.start_fresh,
         "purge": lambda ctx: remove(ctx, yes=options.yes),
         "demo": lambda ctx: demo.demo(ctx, WAYS, options.scenario, up=up, into_up=options.into == "up"),
+        "example": lambda ctx: demo.demo(ctx, WAYS, demo.EXAMPLE, up=up, into_up=options.into == "up"),
         "run": lambda ctx: run(ctx, options.words),
     }
     try:

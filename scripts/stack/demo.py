@@ -16,6 +16,9 @@ from stack import compose, modes
 from stack.model import Context, StackError, Way
 from stack.native_services import exporter_host
 
+EXAMPLE = "example"
+"""Where the fleet's scenario is said: not a simulation but the program in `examples/fallback`, which ends."""
+PYTHON_IMAGE = "python:3.11-slim-bookworm"
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -49,19 +52,23 @@ def demo(
     up: Callable[[Context], int],
     into_up: bool,
 ) -> int:
-    """Run the fleet until it is stopped. Raises StackError when a stack runs and `into_up` does not ask for it."""
+    """Run the fleet until it is stopped, or the example (scenario `example`) until it ends.
+
+    Raises StackError when a stack runs and `into_up` does not ask for it.
+    """
     runs = running_mode(ctx, ways)
+    what, make = ("example", "example") if scenario == EXAMPLE else ("fleet", "demo")
     if runs and not into_up:
         raise StackError(
-            "a stack runs here, and the demo would leave its events in that stack's data; "
-            "stop it first:  make down  - or accept that:  make demo INTO=up"
+            f"a stack runs here, and the {make} would leave its events in that stack's data; "
+            f"stop it first:  make down  - or accept that:  make {make} INTO=up"
         )
     if into_up and not runs:
         raise StackError("INTO=up: expected a running stack, got none; start it with:  make up")
     if into_up:
         ctx.say(
-            "the fleet goes into the running stack: its counts, series and notifications stay in that stack's data, "
-            "under agents and tasks whose names begin with demo-"
+            f"the {what} goes into the running stack: its counts, series and notifications stay in that stack's data, "
+            f"under agents whose names begin with {make}-"
         )
         return fleet(ctx, scenario)
     own = throw_away(ctx)
@@ -69,7 +76,7 @@ def demo(
         remove(own, ways)
         try:
             up(own)
-            own.say(f"the fleet starts; Ctrl-C ends it and removes all of it (the inbox: {_exporter(own)})")
+            own.say(f"the {what} starts; Ctrl-C ends it and removes all of it (the inbox: {_exporter(own)})")
             status = fleet(own, scenario)
         except StopAskedError:
             status = 0
@@ -99,7 +106,10 @@ def remove(ctx: Context, ways: Mapping[str, Way]) -> None:
 def fleet(ctx: Context, scenario: str) -> int:
     """Run the fleet in the foreground; it ends by itself when it gets our Ctrl-C or SIGTERM. Answers its status."""
     command = [sys.executable, str(ctx.root / "scripts" / "demo_fleet.py"), "--scenario", scenario]
-    command += ["--url", _exporter(ctx).rstrip("/"), "--token-file", str(ctx.secrets / "exporter" / "ingest_token")]
+    command += ["--url", _exporter(ctx).rstrip("/")]
+    if scenario == EXAMPLE:
+        command = _example(ctx)
+    command += ["--token-file", str(ctx.secrets / "exporter" / "ingest_token")]
     process = subprocess.Popen(command, env=ctx.env, stdin=subprocess.DEVNULL)
     try:
         return process.wait()
@@ -112,6 +122,17 @@ def fleet(ctx: Context, scenario: str) -> int:
             status = process.wait()
         # Ended by the signal, because it had none of its own handlers yet, or no longer: that is what was asked.
         return 0 if status in {-signal.SIGINT, -signal.SIGTERM} else status
+
+
+def _example(ctx: Context) -> list[str]:
+    """Answer the command of the example: in containers where there is an image, beside the exporter if it is in one."""
+    command = [sys.executable, str(ctx.root / "scripts" / "example.py"), "--exporter", _exporter(ctx).rstrip("/")]
+    command += ["--prometheus", f"http://127.0.0.1:{ctx.ports['prometheus']}"]
+    command += ["--image", ctx.env.get("PYTHON_IMAGE") or PYTHON_IMAGE]
+    if modes.recall(ctx.run) == modes.CONTAINERS:
+        command += ["--network", ctx.env.get("EDDIE_AGENTS_NETWORK") or "eddie-agents"]
+        command += ["--inside", "http://exporter:8503"]
+    return command
 
 
 @contextlib.contextmanager
