@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 
-from bench import board, exporter, intake
+from bench import board, client, exporter, intake
 from bench.table import head
 
-PARTS = {"exporter": exporter.rows, "intake": intake.rows, "board": board.rows}
+PARTS = {"client": client.rows, "exporter": exporter.rows, "intake": intake.rows, "board": board.rows}
 
 
 def main() -> int:

@@ -23,6 +23,8 @@ _SHOWN = 80
 _LATEST = 1e11
 """The bound of ``ts`` in the contract: a clock that is past it is not told of."""
 
+_FRESH = frozenset({"task_id", "chunk_id"})
+
 _good = re.compile(TEXT_PATTERN).match
 _words: dict[str, str] = {}
 
@@ -53,6 +55,14 @@ def _text(value: Any) -> str:
     plain = str.__str__(value)
     found = _words[plain] = encode_basestring_ascii(plain)
     return found
+
+
+def _fresh(value: Any) -> str:
+    """Answer a string that is new with nearly every event, an id: quick where it is plain, and not remembered."""
+    plain = type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= 128
+    if plain and '"' not in value and "\\" not in value and not value.startswith("__"):
+        return f'"{value}"'
+    return _text(value)
 
 
 def _matching(pattern: str) -> _Encode:
@@ -108,14 +118,14 @@ def _texts(most: int) -> _Encode:
     return encode
 
 
-def _encoder(hint: Any, bounds: Mapping[str, Any]) -> _Encode:
+def _encoder(name: str, hint: Any, bounds: Mapping[str, Any]) -> _Encode:
     """Answer what turns a field of the type ``hint`` with these ``bounds`` into JSON."""
     if typing.get_origin(hint) is Literal:
         return _choice(typing.get_args(hint))
     if "item" in bounds:
         return _texts(bounds["max_length"])
     if bounds.get("pattern") == TEXT_PATTERN:
-        return _text
+        return _fresh if name in _FRESH else _text
     if "pattern" in bounds:
         return _matching(bounds["pattern"])
     kinds = {hint, *typing.get_args(hint)}
@@ -149,7 +159,7 @@ def _plan(cls: type[Event]) -> _Plan:
     return _Plan(
         head=f'{{"kind":"{cls.kind}"',
         fields={
-            one.name: (f',"{one.name}":', _encoder(hints[one.name], one.metadata), one.name in required)
+            one.name: (f',"{one.name}":', _encoder(one.name, hints[one.name], one.metadata), one.name in required)
             for one in declared
         },
         required=required,
