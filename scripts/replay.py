@@ -21,8 +21,9 @@ sys.path.insert(0, str(ROOT / "exporter/src"))  # the contract, where it is not 
 from eddie_metrics.errors import ClientError  # noqa: E402 - after the path above
 from eddie_metrics.settings import token_of  # noqa: E402
 from eddie_metrics.wire import Wire  # noqa: E402
+from replaying.batches import Noted, begin  # noqa: E402
 from replaying.log import Refusals, ReplayError  # noqa: E402
-from replaying.sending import Noted, Replay, begin  # noqa: E402
+from replaying.sending import Replay  # noqa: E402
 
 NOW = (
     "Every event is counted at now, whenever it happened: totals are right, and rates, increases and latencies of these"

@@ -14,17 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from eddie_exporter.catalogue import CATALOGUE, Metric
+from eddie_exporter.catalogue import CATALOGUE
 from eddie_exporter.decode import decode_one
 from eddie_exporter.errors import ContractError, EddieError
-from eddie_exporter.lines import number
 from eddie_exporter.metrics import MetricsCollector
 from eddie_exporter.settings import Settings
-from eddie_exporter.store import Shown
 from eddie_metrics.events import Event
 from replaying.log import Line, Place, Refusals, ReplayError, event_of, lines
+from replaying.openmetrics import Points, Series, head
 
-JOB = "eddie-metrics"
 MOST_STEPS = 2_500_000
 """A year and more of 15 s: one wrong time in a log must not fill the disk."""
 ABOUT_ITSELF = frozenset(
@@ -56,8 +54,6 @@ ABOUT_ITSELF = frozenset(
 )
 """What an exporter says of itself and of its senders: a log has nothing to say about that."""
 
-_Points = list[tuple[int, Shown | None]]
-
 
 @dataclass
 class Written:
@@ -84,7 +80,7 @@ class Written:
 class _Recorded:
     """Every series by family and labels, with what it showed from which step on; None: it left."""
 
-    families: dict[str, dict[tuple[str, ...], _Points]] = field(default_factory=dict)
+    families: dict[str, dict[tuple[str, ...], Points]] = field(default_factory=dict)
     bounds: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def take(self, step: int, collector: MetricsCollector) -> None:
@@ -180,69 +176,11 @@ def write(log: Path, out: Path, step: float, instance: str, refusals: Refusals) 
         for metric in CATALOGUE:
             known = recorded.families.get(metric.name)
             if known:
-                file.write(_head(metric))
+                file.write(head(metric))
                 series += len(known)
                 for labels, points in sorted(known.items()):
-                    writer = _Series(metric, labels, recorded.bounds[metric.name], instance, step)
+                    writer = Series(metric, labels, recorded.bounds[metric.name], instance, step)
                     samples += writer.write(file, points, first, last)
         file.write("# EOF\n")
     Path(file.name).replace(out)
     return Written(out, len(order), series, samples, order[0][0], order[-1][0])
-
-
-def _head(metric: Metric) -> str:
-    name = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
-    return f"# HELP {name} {metric.help}\n# TYPE {name} {metric.kind}\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-class _Series:
-    """Writes one series, or one histogram's, at all steps."""
-
-    def __init__(
-        self, metric: Metric, values: tuple[str, ...], bounds: tuple[int, ...], instance: str, step: float
-    ) -> None:
-        pairs = [("job", JOB), ("instance", instance), *zip(metric.labels, values, strict=True)]
-        labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)
-        self._metric, self._step = metric, step
-        self._one = f"{metric.name}{{{labels}}}"
-        self._rest = f"{metric.name}_count{{{labels}}}", f"{metric.name}_sum{{{labels}}}"
-        ends = [number(bound / metric.unit) for bound in bounds] + ["+Inf"]
-        self._buckets = [f'{metric.name}_bucket{{{labels},le="{end}"}}' for end in ends]
-
-    def write(self, file: IO[str], points: _Points, first: int, last: int) -> int:
-        """Write the series from its first point to the last step; return the number of samples.
-
-        What counts begins with a zero, a step before it is first seen: so its first event is an increase.
-        """
-        written = 0
-        begin, shown = points[0]
-        if begin > first and self._metric.kind != "gauge" and shown is not None:
-            zero: Shown = 0 if not isinstance(shown, tuple) else (0, tuple(0 for _ in shown[1]))
-            written += self._at(file, zero, begin - 1)
-        changes = iter([*points[1:], (last + 1, None)])
-        until, after = next(changes)
-        for step in range(begin, last + 1):
-            while step >= until:
-                shown = after
-                until, after = next(changes)
-            if shown is not None:
-                written += self._at(file, shown, step)
-        return written
-
-    def _at(self, file: IO[str], shown: Shown, step: int) -> int:
-        at = f"{step * self._step:.3f}"
-        unit = self._metric.unit
-        if not isinstance(shown, tuple):
-            file.write(f"{self._one} {number(shown if unit == 1 else shown / unit)} {at}\n")
-            return 1
-        total, counts = shown
-        seen = 0
-        for bucket, count in zip(self._buckets, counts, strict=True):
-            seen += count
-            file.write(f"{bucket} {seen} {at}\n")
-        file.write(f"{self._rest[0]} {seen} {at}\n{self._rest[1]} {number(total / unit)} {at}\n")
-        return len(counts) + 2
