@@ -104,6 +104,17 @@ def _tell(collector: MetricsCollector, what: str, agent: str) -> None:
         collector.tidy()
 
 
+def test_each_timeout_without_a_place_overflows_once() -> None:
+    """Three of an agent past the limit, noted between two looks, are three that found no place."""
+    pair = Pair()
+    for agent in AGENTS[:3]:
+        pair.timeout(agent, "deadline")
+    for _ in range(4):
+        pair.timeout("a4", "deadline")
+    pair.agree()
+    assert value(pair.short, "eddie_series_overflow_total", family="timeout_events_total") == 4
+
+
 def test_a_short_way_that_forgets_something_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison sees an agent that was not heard when its timeout came the short way."""
     pair = Pair()

@@ -79,10 +79,13 @@ class Repeats:
             one.count += 1
             one.last = now
             one.latest = wall
+        timeouts = state.families["timeout_events_total"]
         for (agent_id, reason), one in sums.items():
             state.at(one.wall, one.now)  # a series begins when its first was noted
             state.fleet.hear_agent(agent_id, NOW, one.now)
-            state.count("timeout_events_total", (agent_id, reason), one.count)
+            timeouts.add((agent_id, reason), one.count)
+            if (agent_id, reason) not in timeouts.children:
+                timeouts.overflowed(one.count - 1)  # the first was seen to find no place, and so did each behind it
         for (agent_id, _), one in sorted(sums.items(), key=lambda item: item[1].last):
             state.at(one.latest, one.last)
             state.fleet.hear_agent(agent_id, NOW, one.last)

@@ -114,7 +114,7 @@ class Family:
             return found
         bounded = self._place(labels)
         if bounded != labels:
-            self._overflowed()
+            self.overflowed()
             found = self.children.get(bounded)
         return self.make(bounded, self._budget.now - CREATED_MARGIN_SECONDS) if found is None else found
 
@@ -131,9 +131,10 @@ class Family:
             bounded = (OVERFLOW,) * len(labels)
         return bounded
 
-    def _overflowed(self) -> None:
+    def overflowed(self, times: int = 1) -> None:
+        """Count ``times`` that label values found no place."""
         if self.overflow is not None:
-            self.overflow.value += 1
+            self.overflow.value += times
             self.overflow.move()
 
     def make(self, labels: tuple[str, ...], created: float) -> Child:
@@ -165,7 +166,7 @@ class Family:
         child = self.children.get(labels)
         if child is None:
             if self._place(labels) != labels:
-                self._overflowed()
+                self.overflowed()
                 return
             child = self.make(labels, self._budget.now - CREATED_MARGIN_SECONDS)
         child.value = value
