@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from fleet.web import UnreachableError, ask
 
+PORTS = range(20_000, 32_000)
 PAUSE = threading.Event()  # never set: waiting for it is a pause that Ctrl-C ends at once
 
 
@@ -23,10 +26,22 @@ class EngineError(Exception):
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nothing listens at, and that no other caller is given in the next minutes.
+
+    It lies below those that the system gives to clients: one of these may be some connection's own end by the time its
+    program starts. All processes of this user take turns, so that two that start at a time never get the same.
+    """
+    with (Path(tempfile.gettempdir()) / f"eddie-ports-{os.getuid()}").open("a+") as turns:
+        fcntl.flock(turns, fcntl.LOCK_EX)
+        turns.seek(0)
+        port = int(turns.read() or PORTS.start)
+        for _ in PORTS:
+            port = port + 1 if port + 1 in PORTS else PORTS.start
+            with contextlib.suppress(OSError), socket.create_server(("", port)):
+                turns.truncate(0)
+                turns.write(str(port))
+                return port
+    raise EngineError(f"none of the ports {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 def wait_for(check: Callable[[], bool], within: float, every: float = 0.1) -> bool:

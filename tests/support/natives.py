@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from tests.support.programs import ROOT, program
 
+from rig.engine import free_port
 from stack import native, secretfiles, settings
 from stack.model import Context, ServiceRow
 from stack.native_places import Places, places
@@ -20,12 +21,8 @@ from stack.native_processes import running
 
 
 def free_ports(names: tuple[str, ...] = tuple(settings.PORT_KEYS)) -> dict[str, int]:
-    """Return ports that were free a moment ago, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    found = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return dict(zip(names, found, strict=True))
+    """Return a free port for each name, all different."""
+    return {name: free_port() for name in names}
 
 
 def faster(folder: Path) -> Path:

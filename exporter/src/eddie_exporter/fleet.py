@@ -6,7 +6,7 @@ and an older report is ignored. So webhook and Docker watcher may both speak wit
 
 from __future__ import annotations
 
-from eddie_exporter.presence import NOW, Agent, Container, Roll
+from eddie_exporter.presence import Agent, Container, Roll
 from eddie_exporter.settings import Settings
 from eddie_exporter.store import OVERFLOW, Budget, Family
 from eddie_exporter.tables import Row, Tables
@@ -26,7 +26,6 @@ class Fleet:
 
     def __init__(self, families: dict[str, Family], settings: Settings, tables: Tables, budget: Budget) -> None:
         """Begin with nobody there; ``budget`` has our clock."""
-        self._budget = budget
         self._families = families
         self._ttl = settings.gauge_ttl_seconds
         self.agents: Roll[Agent] = Roll(2 * settings.max_agents, tables.agents, budget)
@@ -46,7 +45,7 @@ class Fleet:
                 return None
             agent = Agent(ts, now)
         elif agent.heard == now and not agent.gone:  # again in the same group
-            agent.latest = self._budget.now if ts == NOW else max(agent.latest, ts)
+            self.agents.date(agent, ts)
             return agent
         elif agent.gone:
             if ts <= agent.latest and not hello:

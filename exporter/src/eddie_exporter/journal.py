@@ -17,7 +17,18 @@ from typing import Any
 import structlog
 
 from eddie_exporter.errors import DiskFullError, StoreDataError, StoreIOError
-from eddie_exporter.opening import NAME, WAY_OUT, check_buckets, checksum, honest, locked, opened, put_meta, read_meta
+from eddie_exporter.opening import (
+    NAME,
+    WAY_OUT,
+    check_buckets,
+    checksum,
+    files,
+    honest,
+    locked,
+    opened,
+    put_meta,
+    read_meta,
+)
 from eddie_exporter.settings import Settings
 from eddie_exporter.tables import Row, Rows, Table, Tables
 
@@ -134,7 +145,8 @@ class Journal:
         with honest(self.path):
             for table in tables.all():
                 self._write(table)
-            put_meta(self._db, {**meta, "ids": self._ids, "commits": self._commits + 1})
+            own = {"mark": self._forgotten, "ids": self._ids, "commits": self._commits + 1}
+            put_meta(self._db, {**meta, **own})
             self._db.execute("COMMIT")
         self._commits += 1
         self._stored_ids = self._ids
@@ -178,7 +190,12 @@ class Journal:
         What is stored of it is only how far ids were really forgotten: a clock that was ahead, and was set back, then
         refuses nobody for as long as it was ahead.
         """
-        return max(float(self.meta.get("mark", 0.0)), now - self._window)
+        return max(self._forgotten, now - self._window)
+
+    @property
+    def _forgotten(self) -> float:
+        """How far ids were really forgotten."""
+        return float(self.meta.get("mark", 0.0))
 
     def remember(self, event_id: bytes) -> bool:
         """Remember an id inside a group; False when it was known. Raises DiskFullError, StoreIOError."""
@@ -204,18 +221,16 @@ class Journal:
         if last is not None:
             self._ids -= self._db.execute("DELETE FROM ids WHERE id <= ?", (last,)).rowcount
             made = (int.from_bytes(last[:6], "big") + 1) / 1000
-            self.meta["mark"] = max(float(self.meta.get("mark", 0.0)), made)
+            self.meta["mark"] = max(self._forgotten, made)
 
     # Being there
 
     def size(self) -> int:
         """Answer the bytes of the store on disk."""
-        paths = (self.path.with_name(NAME + suffix) for suffix in ("", "-wal"))
-        return sum(path.stat().st_size for path in paths if path.exists())
+        return sum(path.stat().st_size for path in files(self.path) if path.exists())
 
     def _stat(self) -> list[tuple[int, int]]:
-        found = [self.path.with_name(NAME + suffix).stat() for suffix in ("", "-wal")]
-        return [(status.st_dev, status.st_ino) for status in found]
+        return [(status.st_dev, status.st_ino) for status in map(Path.stat, files(self.path))]
 
     def check_place(self) -> None:
         """Notice that somebody took the file or its log away: what is written there is gone. Raises StoreIOError."""

@@ -130,7 +130,7 @@ class Keeper:
         started = time.perf_counter_ns()
         with collector.lock:
             state.collect(rows=True)
-            meta = {"wall": state.budget.now, "steady": state.now, "mark": journal.meta.get("mark", 0.0)}
+            meta = {"wall": state.budget.now, "steady": state.now}
         journal.commit(state.tables, meta)
         self._deferred.committed()
         self._last_commit = time.monotonic()

@@ -29,6 +29,11 @@ CHECKPOINT_PAGES = 8_000
 """Pages of 4 KiB in the write-ahead log after which it is written back: 32 MB, read again in 50 ms after a crash."""
 
 
+def files(path: Path) -> tuple[Path, Path]:
+    """Answer what a store at ``path`` consists of: itself, and the log beside it."""
+    return path, path.with_name(f"{path.name}-wal")
+
+
 def move_aside(folder: Path, now: datetime | None = None) -> list[Path]:
     """Move the store's files aside and answer where they lie now; nothing is deleted. Raises StoreError."""
     with honest(folder):
@@ -42,11 +47,10 @@ def _moved_aside(folder: Path, now: datetime | None) -> list[Path]:
         while (folder / f"{NAME}.aside-{stamp}").exists():  # a second one in the same second
             stamp += "-"
         moved = []
-        for suffix in ("", "-wal"):
-            path = folder / f"{NAME}{suffix}"
+        # The log keeps the name that SQLite looks for, so that the copy opens as it is.
+        for path, aside in zip(files(folder / NAME), files(folder / f"{NAME}.aside-{stamp}"), strict=True):
             if path.exists():
-                # The log keeps the name that SQLite looks for, so that the copy opens as it is.
-                moved.append(path.rename(folder / f"{NAME}.aside-{stamp}{suffix}"))
+                moved.append(path.rename(aside))
         return moved
     finally:
         os.close(lock)
@@ -90,9 +94,8 @@ def opened(path: Path, durability: str) -> sqlite3.Connection:
     # What recovery reads may exist only in the page cache: on disk with it, before the first answer or scrape.
     _write_back(db, path)
     if durability == "power":
-        _sync(path)
-        _sync(path.with_name(NAME + "-wal"))
-        _sync(path.parent)
+        for each in (*files(path), path.parent):
+            _sync(each)
     for name in ("meta", *(table.name for table in Tables().all())):
         found = db.execute(f"PRAGMA quick_check('{name}')").fetchone()[0]
         if found != "ok":
@@ -103,11 +106,10 @@ def opened(path: Path, durability: str) -> sqlite3.Connection:
 def _write_back(db: sqlite3.Connection, path: Path) -> None:
     """Write the log back; on a full disk the file cannot grow, and the log itself, synced, holds as much."""
     try:
-        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
-            return
-        raise
+        with honest(path):
+            busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except DiskFullError:
+        return
     if busy:
         raise StoreIOError(f"{path}: the write-ahead log could not be written back; is another program in it?")
 

@@ -88,7 +88,7 @@ class Roll(Generic[K]):
 
     def hear(self, name: str, known: K, ts: float, now: float) -> None:
         """Note that ``name`` was heard of now, at ``ts`` by its own clock, and is there."""
-        known.latest = self._budget.now if ts == NOW else max(known.latest, ts)
+        self.date(known, ts)
         known.heard = now
         back = known.gone
         known.gone = False
@@ -96,6 +96,10 @@ class Roll(Generic[K]):
         self._known.move_to_end(name)
         if back or known.number == 0 or now - known.noted >= NOTED_SECONDS:
             self.note(name, known)
+
+    def date(self, known: K, ts: float) -> None:
+        """Let ``ts`` be the latest it told, unless it told a later one."""
+        known.latest = self._budget.now if ts == NOW else max(known.latest, ts)
 
     def note(self, name: str, known: K) -> None:
         """Write down how it is now."""

@@ -83,9 +83,9 @@ class Repeats:
         for (agent_id, reason), one in sums.items():
             state.at(one.wall, one.now)  # a series begins when its first was noted
             state.fleet.hear_agent(agent_id, NOW, one.now)
-            timeouts.add((agent_id, reason), one.count)
-            if (agent_id, reason) not in timeouts.children:
-                timeouts.overflowed(one.count - 1)  # the first was seen to find no place, and so did each behind it
+            child = timeouts.child((agent_id, reason), one.count)
+            child.value += one.count
+            child.move()
         for (agent_id, _), one in sorted(sums.items(), key=lambda item: item[1].last):
             state.at(one.latest, one.last)
             state.fleet.hear_agent(agent_id, NOW, one.last)

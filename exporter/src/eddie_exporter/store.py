@@ -107,14 +107,17 @@ class Family:
         """Whether children are histograms or summaries."""
         return self.metric.kind in {"histogram", "summary"}
 
-    def child(self, labels: tuple[str, ...]) -> Child:
-        """Answer the child of these label values, made when there is place for it, else the overflow's."""
+    def child(self, labels: tuple[str, ...], times: int = 1) -> Child:
+        """Answer the child of these label values, made when there is place for it, else the overflow's.
+
+        ``times``: how many events it is asked for; each of them overflows where there is no place.
+        """
         found = self.children.get(labels)
         if found is not None:
             return found
         bounded = self._place(labels)
         if bounded != labels:
-            self.overflowed()
+            self._overflowed(times)
             found = self.children.get(bounded)
         return self.make(bounded, self._budget.now - CREATED_MARGIN_SECONDS) if found is None else found
 
@@ -131,8 +134,7 @@ class Family:
             bounded = (OVERFLOW,) * len(labels)
         return bounded
 
-    def overflowed(self, times: int = 1) -> None:
-        """Count ``times`` that label values found no place."""
+    def _overflowed(self, times: int = 1) -> None:
         if self.overflow is not None:
             self.overflow.value += times
             self.overflow.move()
@@ -166,7 +168,7 @@ class Family:
         child = self.children.get(labels)
         if child is None:
             if self._place(labels) != labels:
-                self.overflowed()
+                self._overflowed()
                 return
             child = self.make(labels, self._budget.now - CREATED_MARGIN_SECONDS)
         child.value = value

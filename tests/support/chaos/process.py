@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,21 +15,11 @@ from tests.support.chaos.disks import Disk
 from tests.support.chaos.reading import get
 from tests.support.eventually import eventually
 
+from rig.engine import free_port
+
 EXPORTER = (sys.executable, "-m", "eddie_exporter")
 SLOWEST_START = 60.0
 """Seconds; on a machine that does nothing else it is one."""
-
-
-def free_port() -> int:
-    """Find a port below those that the system gives to clients.
-
-    A port from that range may be taken by a sender's own connection while the exporter is down, and a connection to a
-    closed one may even meet itself.
-    """
-    while True:
-        port = random.randint(20_000, 31_000)  # noqa: S311  (no secret)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 class Exporter:

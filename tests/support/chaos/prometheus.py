@@ -9,10 +9,11 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.chaos.process import free_port
 from tests.support.chaos.reading import get
 from tests.support.eventually import eventually
 from tests.support.programs import program
+
+from rig.engine import free_port
 
 CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
