@@ -13,11 +13,12 @@ import psutil
 import pytest
 from tests.chaos.test_client_kills import drained
 from tests.support.chaos.moments import run_for
-from tests.support.chaos.process import Exporter, exporter, free_port
+from tests.support.chaos.process import Exporter, exporter
 from tests.support.chaos.reading import scrape
 from tests.support.eventually import eventually
 
 from eddie_metrics import Client
+from rig.engine import free_port
 
 THREADS = 8
 

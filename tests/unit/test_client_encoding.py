@@ -71,6 +71,6 @@ def test_a_refusal_names_field_expectation_and_what_came() -> None:
         encode("task-split", {"task_id": "t"}, NOW)
     with pytest.raises(InvalidEventError, match=r"task-split: chunk: expected one of .*, got another name"):
         encode("task-split", {"task_id": "t", "chunk": 1}, NOW)
+    needed = {"task_id": "t", "agent_id": "a", "stage": "s", "seconds": 1, "outcome": "failure"}
     with pytest.raises(InvalidEventError, match=r"reason: expected a reason, because outcome is 'failure'"):
-        needed = {"task_id": "t", "agent_id": "a", "stage": "s", "seconds": 1, "outcome": "failure"}
         encode("task-finished", needed, NOW)
