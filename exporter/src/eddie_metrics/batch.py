@@ -111,8 +111,9 @@ class Cut:
 class Store(Protocol):
     """Where events wait: in memory, or in an outbox on a disk."""
 
-    taken: int
-    """Events that were ever put here by this process."""
+    @property
+    def taken(self) -> int:
+        """Events that were ever put here by this process."""
 
     @property
     def waiting(self) -> int:
