@@ -171,7 +171,15 @@ def _plan(cls: type[Event]) -> _Plan:
     )
 
 
-_PLANS = {kind: _plan(cls) for kind, cls in KINDS.items()}
+class _Plans(dict[str, _Plan]):
+    """Each made for the first event of its kind: an agent that starts waits for none that it never sends."""
+
+    def __missing__(self, kind: str) -> _Plan:
+        found = self[kind] = _plan(KINDS[kind])
+        return found
+
+
+_PLANS = _Plans()
 
 
 def encode(kind: str, fields: Mapping[str, Any], now: float) -> bytes:
