@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import random
+import os
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -50,17 +50,15 @@ class Rejected:
 class Answers:
     """Settles heads by the answers they got; ``rejected`` keeps the last refused events."""
 
-    def __init__(self, once: Once, rng: random.Random | None = None) -> None:
+    def __init__(self, once: Once) -> None:
         self.rejected: deque[Rejected] = deque(maxlen=KEPT_REJECTED)
         self.once = once
-        # Of its own: an agent that seeds the module's generator would make a fleet come back in step.
-        self._rng = rng or random.Random(random.SystemRandom().getrandbits(64))  # noqa: S311  (jitter)
 
     def pause(self, line: Line, asked: float | None = None) -> float:
         """Answer the seconds to the next try: full jitter below a bound that doubles, on top of what was asked."""
         bound = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(line.failed, 16))
         line.failed += 1
-        return (asked or 0.0) + self._rng.uniform(0, bound)
+        return (asked or 0.0) + _between(0.0, bound)
 
     def settle(self, line: Line, head: Head, reply: Reply) -> float:
         """Do what the answer asks, and answer the seconds to the next try, 0 for at once. Raises OSError."""
@@ -84,7 +82,7 @@ class Answers:
             reply.status,
             _why(said) or reply.body[:200],
         )
-        return max(reply.retry_after or 0.0, MINUTE) * self._rng.uniform(1.0, 1.1)
+        return max(reply.retry_after or 0.0, MINUTE) * _between(1.0, 1.1)
 
     def _too_large(self, line: Line, head: Head) -> float:
         if len(head.lines) > 1:
@@ -143,6 +141,11 @@ class Answers:
         )
         line.begin_again()
         return self.pause(line)
+
+
+def _between(low: float, high: float) -> float:
+    """Draw a number; not from the module `random`: an agent that seeds it would make a fleet come back in step."""
+    return low + (high - low) * int.from_bytes(os.urandom(4)) / 2**32
 
 
 def _why(said: dict[str, Any]) -> str:

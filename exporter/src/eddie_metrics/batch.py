@@ -7,7 +7,7 @@ in a store, so that a batch that is mended (422) or halved (413) moves no number
 from __future__ import annotations
 
 import json
-import random
+import os
 import threading
 import time
 from collections import Counter
@@ -26,8 +26,8 @@ MOST_LINE = 256 * 1024
 
 def new_epoch(after: int = 0) -> int:
     """Make an epoch: unix milliseconds times 1024 + 10 random bits; above ``after``, whatever the clock says."""
-    # Not the module's own generator: an agent that seeds it (for its tests, say) would make the same epochs again.
-    drawn = time.time_ns() // 1_000_000 * 1024 + random.SystemRandom().getrandbits(10)
+    # Not from the module `random`: an agent that seeds it (for its tests, say) would make the same epochs again.
+    drawn = time.time_ns() // 1_000_000 * 1024 + (int.from_bytes(os.urandom(2)) & 1023)
     return max(drawn, after + 1)
 
 
@@ -111,8 +111,9 @@ class Cut:
 class Store(Protocol):
     """Where events wait: in memory, or in an outbox on a disk."""
 
-    taken: int
-    """Events that were ever put here by this process."""
+    @property
+    def taken(self) -> int:
+        """Events that were ever put here by this process."""
 
     @property
     def waiting(self) -> int:

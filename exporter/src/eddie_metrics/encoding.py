@@ -59,9 +59,11 @@ def _text(value: Any) -> str:
 
 def _fresh(value: Any) -> str:
     """Answer a string that is new with nearly every event, an id: quick where it is plain, and not remembered."""
-    plain = type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= 128
-    if plain and '"' not in value and "\\" not in value and not value.startswith("__"):
-        return f'"{value}"'
+    if type(value) is str:
+        found = encode_basestring_ascii(value)
+        # No longer than with its quotes: nothing in it had to be escaped.
+        if 3 <= len(found) == len(value) + 2 <= 130 and not value.startswith("__"):
+            return found
     return _text(value)
 
 
@@ -87,9 +89,11 @@ def _whole(low: float, high: float) -> _Encode:
 
 def _number(low: float, high: float) -> _Encode:
     def encode(value: Any) -> str:
-        if isinstance(value, float):
+        if type(value) is float:
             if low <= value <= high:  # never so for NaN
-                return float.__repr__(value)
+                return repr(value)
+        elif isinstance(value, float):  # a subclass shows itself as it likes
+            return encode(float(value))
         elif isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return int.__repr__(value)
         raise _RefusedError(f"a finite number from {low:g} to {high:g}")
@@ -147,7 +151,7 @@ class _Plan:
     """How an event of one kind is written: its beginning, its fields' keys and encoders, and what it must have."""
 
     head: str
-    fields: dict[str, tuple[str, _Encode, bool]]
+    fields: dict[str, tuple[str, _Encode, int]]
     required: tuple[str, ...]
     problem: Callable[[Any], str | None] | None
 
@@ -159,7 +163,7 @@ def _plan(cls: type[Event]) -> _Plan:
     return _Plan(
         head=f'{{"kind":"{cls.kind}"',
         fields={
-            one.name: (f',"{one.name}":', _encoder(one.name, hints[one.name], one.metadata), one.name in required)
+            one.name: (f',"{one.name}":', _encoder(one.name, hints[one.name], one.metadata), int(one.name in required))
             for one in declared
         },
         required=required,
@@ -167,7 +171,15 @@ def _plan(cls: type[Event]) -> _Plan:
     )
 
 
-_PLANS = {kind: _plan(cls) for kind, cls in KINDS.items()}
+class _Plans(dict[str, _Plan]):
+    """Each made for the first event of its kind: an agent that starts waits for none that it never sends."""
+
+    def __missing__(self, kind: str) -> _Plan:
+        found = self[kind] = _plan(KINDS[kind])
+        return found
+
+
+_PLANS = _Plans()
 
 
 def encode(kind: str, fields: Mapping[str, Any], now: float) -> bytes:
@@ -184,7 +196,8 @@ def encode(kind: str, fields: Mapping[str, Any], now: float) -> bytes:
         for name, value in fields.items():
             if value is not None:
                 key, write, needed = known[name]
-                said += key + write(value)
+                said += key
+                said += write(value)
                 told += needed
     except KeyError:
         raise InvalidEventError(kind, name[:_SHOWN], f"one of {', '.join(plan.fields)}", "another name") from None

@@ -34,7 +34,6 @@ class Outbox:
         self._lock = threading.RLock()
         self._most = most
         self._tally = tally
-        self.taken = 0
         self._held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._file = -1
         try:
@@ -56,8 +55,15 @@ class Outbox:
         # (number, events): how many events a segment of an earlier process has is known when it is read.
         self._closed = deque((number, 1) for number in sorted(numbers - batches))
         self._first = self._number = max(batches | numbers, default=0) + 1
+        # Events and bytes of the segment that is written to; those of all before are added up when it is closed.
         self._count = self._size = 0
-        self._bytes = sum(path.stat().st_size for path in self.folder.glob("*.*"))
+        self._before = 0
+        self._bytes = self._on_disk()
+
+    def _on_disk(self) -> int:
+        """Add up all but the segment that is written to."""
+        written = self._segment(self._number)
+        return sum(path.stat().st_size for path in self.folder.glob("*.*") if path != written)
 
     def begin(self) -> None:
         """Open a segment for events of this process. Raises OSError."""
@@ -82,6 +88,12 @@ class Outbox:
         return self.folder / f"{number:012d}.batch"
 
     @property
+    def taken(self) -> int:
+        """Events that were ever put here by this process."""
+        with self._lock:
+            return self._before + self._count
+
+    @property
     def waiting(self) -> int:
         """Events that are not cut yet."""
         with self._lock:
@@ -94,17 +106,14 @@ class Outbox:
         if size > MOST_LINE:
             return "too-large"
         with self._lock:
-            if self._bytes + size > self._most:
+            if self._bytes + self._size + size > self._most:
                 return "outbox-full"
-            written = os.write(self._file, framed)
-            if written != size:
+            if os.write(self._file, framed) != size:
                 # A disk that is full; behind half a frame the next would be lost too.
                 os.ftruncate(self._file, self._size)
                 return "disk-full"
-            self.taken += 1
             self._count += 1
             self._size += size
-            self._bytes += size
             if self._count >= MOST_EVENTS or self._size >= MOST_BYTES:
                 # The event is there: where no new file can be made, this one goes on.
                 with contextlib.suppress(OSError):
@@ -118,6 +127,8 @@ class Outbox:
         closed, self._file = self._file, file
         os.close(closed)
         self._closed.append((self._number, self._count))
+        self._before += self._count
+        self._bytes += self._size
         self._number += 1
         self._count = self._size = 0
 
@@ -134,6 +145,8 @@ class Outbox:
                 lines, torn = unframe(self._segment(number).read_bytes())
             except FileNotFoundError:  # somebody tidied up under a running agent
                 lines, torn = [], count
+                with self._lock:
+                    self._bytes = self._on_disk()
             with self._lock:
                 self._closed.popleft()
             if torn:
