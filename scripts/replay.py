@@ -3,7 +3,7 @@
 
 Needs Python 3.11 and nothing else; `--to-blocks` needs what the exporter needs. A replay that was broken off goes on
 where it was: type the same again. Exit codes: 0 all of it is counted (written), 1 lines were refused and kept in
-LOG.rejected, or the last line is not ended yet, 2 a wrong call, 3 broken off.
+LOG.rejected (OUT.rejected), or the last line is not ended yet, 2 a wrong call, 3 broken off.
 
 LOG may be packed by gzip; `-` is standard input, which is kept in this folder under a name made of its content.
 """
@@ -93,7 +93,8 @@ def write(options: argparse.Namespace, source: Source) -> Refusals:
         raise ReplayError(
             f"{error}: --to-blocks counts with the exporter's own code; type {ROOT}/.venv/bin/python in front"
         ) from error
-    refusals = Refusals(beside(source, ".rejected"))
+    # Its own file: the one beside the log belongs to a replay that may have been broken off.
+    refusals = Refusals(options.to_blocks.with_name(options.to_blocks.name + ".rejected"))
     refusals.back_to(0)
     written = blocks.write(source.plain, options.to_blocks, options.step, options.instance, refusals)
     for text in written.lines():

@@ -336,8 +336,11 @@ def test_blocks_refuse_what_has_no_time(tmp_path: Path, capsys: pytest.CaptureFi
     """An event without `ts` has no place in the past: refused, named, kept; what is left is written."""
     log = logged(tmp_path, timeout(1, ts=NOW), timeout(2), "bad")
     out = tmp_path / "out.om"
+    rejected = tmp_path / "events.ndjson.rejected"
+    rejected.write_text("what a replay of it kept\n")
     assert replay.main([str(log), "--to-blocks", str(out)]) == 1
-    assert len((tmp_path / "events.ndjson.rejected").read_text().splitlines()) == 2
+    assert len((tmp_path / "out.om.rejected").read_text().splitlines()) == 2
+    assert rejected.read_text() == "what a replay of it kept\n"
     text = out.read_text()
     assert text.endswith("# EOF\n")
     assert 'timeout_events_total{job="eddie-metrics",instance="replay",agent_id="a1",reason="deadline"} 1.0' in text
