@@ -1,6 +1,6 @@
 # Every target is one line of text; what it does lies in the script it calls. No target but purge reads standard input.
 .DEFAULT_GOAL := help
-.PHONY: help up board down status logs start-fresh demo example send notify-test setup-grafana test drill lint chaos soak bench dashboards rules clean purge ci-machine
+.PHONY: help up board down status logs start-fresh demo example send replay notify-test setup-grafana test drill lint chaos soak bench dashboards rules clean purge ci-machine
 SHELL := /bin/sh
 PYTHON ?= python3
 STACK := $(PYTHON) scripts/stack
@@ -33,6 +33,8 @@ example: ## a real distributed fallback in a throw-away stack; its own ledger ag
 	@exec $(STACK) example --into "$(INTO)" </dev/null
 send: ## post one event, show it in Prometheus (KIND=timeout ARGS='agent_id=a1 reason=deadline')
 	@exec $(STACK) run scripts/send.py $(KIND) $(ARGS) </dev/null
+replay: ## count an event log at now, once (LOG=events.ndjson); with their own times, for promtool (ARGS='--to-blocks FILE')
+	@$(if $(findstring --to-blocks,$(ARGS)),scripts/venv.sh native </dev/null && exec env PYTHONPATH=exporter/src $(VENV)/python,exec $(STACK) run) scripts/replay.py $(LOG) $(ARGS) </dev/null
 notify-test: ## send a real alert through each receiver, print the receivers' answers
 	@exec $(STACK) run scripts/notify_test.py </dev/null
 setup-grafana: ## dashboards and alerts into the Grafana of EXISTING_GRAFANA_URL in .env (ARGS=--check|--dry-run|--uninstall)

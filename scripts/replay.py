@@ -3,7 +3,9 @@
 
 Needs Python 3.11 and nothing else; `--to-blocks` needs what the exporter needs. A replay that was broken off goes on
 where it was: type the same again. Exit codes: 0 all of it is counted (written), 1 lines were refused and kept in
-LOG.rejected, or the last line is not ended yet, 2 a wrong call, 3 broken off.
+LOG.rejected (OUT.rejected), or the last line is not ended yet, 2 a wrong call, 3 broken off.
+
+LOG may be packed by gzip; `-` is standard input, which is kept in this folder under a name made of its content.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from eddie_metrics.wire import Wire  # noqa: E402
 from replaying.batches import Noted, begin  # noqa: E402
 from replaying.log import Refusals, ReplayError  # noqa: E402
 from replaying.sending import Replay  # noqa: E402
+from replaying.source import PIPED, Source, opened  # noqa: E402
 
 NOW = (
     "Every event is counted at now, whenever it happened: totals are right, and rates, increases and latencies of these"
@@ -36,7 +39,9 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """Read the command line, with the port of the environment (the Makefile's, from `.env`) as default."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     port = os.environ.get("EDDIE_PORT") or "8503"
-    parser.add_argument("log", type=Path, metavar="LOG", help="one event a line, each with its kind (NDJSON)")
+    parser.add_argument(
+        "log", metavar="LOG", help="one event a line, each with its kind (NDJSON), also as gzip; - is standard input"
+    )
     parser.add_argument("--url", default=f"http://127.0.0.1:{port}", help="the exporter (%(default)s)")
     parser.add_argument("--token-file", type=Path, default=ROOT / "secrets/exporter/ingest_token")
     parser.add_argument("--producer", default="replay", help="who sends, as the exporter knows it (%(default)s)")
@@ -53,28 +58,34 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def send(options: argparse.Namespace) -> Refusals:
+def beside(source: Source, suffix: str) -> Path:
+    """Answer the small file of this name beside the log."""
+    return source.named.with_name(source.named.name + suffix)
+
+
+def send(options: argparse.Namespace, source: Source) -> Refusals:
     """Send what is not answered yet. Raises ReplayError, ClientError, OSError."""
-    log: Path = options.log
-    state = log.with_name(log.name + ".replay")
-    refusals = Refusals(log.with_name(log.name + ".rejected"))
+    log, state = source.plain, beside(source, ".replay")
+    refusals = Refusals(beside(source, ".rejected"))
     noted = begin(log, options.producer, None if options.again else Noted.read(state), again=options.again)
     token = token_of(options.token_file, noted.producer) if options.token_file.is_file() else None
     say(NOW)
     if noted.done.byte or noted.under_way:
-        say(f"{log} was replayed up to line {noted.done.line - 1} before ({state}); going on from there")
-    with contextlib.closing(Wire(options.url)) as wire, log.open("rb") as file:
+        say(f"{source.named} was replayed up to line {noted.done.line - 1} before ({state}); going on from there")
+    with contextlib.closing(Wire(options.url)) as wire, source.named.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ReplayError(f"expected {log} for this replay alone, another one sends it: wait for it") from None
+            raise ReplayError(
+                f"expected {source.named} for this replay alone, another one sends it: wait for it"
+            ) from None
         Replay(log, state, noted, refusals, wire, token, options.patience, say).run()
     refusals.count = noted.rejected
     print(f"{noted.counted} events counted, {noted.rejected} lines refused; {state} remembers that")
     return refusals
 
 
-def write(options: argparse.Namespace) -> Refusals:
+def write(options: argparse.Namespace, source: Source) -> Refusals:
     """Write the log as OpenMetrics. Raises ReplayError, OSError."""
     try:
         from replaying import blocks  # noqa: PLC0415 - needs what only this way needs
@@ -82,9 +93,10 @@ def write(options: argparse.Namespace) -> Refusals:
         raise ReplayError(
             f"{error}: --to-blocks counts with the exporter's own code; type {ROOT}/.venv/bin/python in front"
         ) from error
-    refusals = Refusals(options.log.with_name(options.log.name + ".rejected"))
+    # Its own file: the one beside the log belongs to a replay that may have been broken off.
+    refusals = Refusals(options.to_blocks.with_name(options.to_blocks.name + ".rejected"))
     refusals.back_to(0)
-    written = blocks.write(options.log, options.to_blocks, options.step, options.instance, refusals)
+    written = blocks.write(source.plain, options.to_blocks, options.step, options.instance, refusals)
     for text in written.lines():
         print(text)
     return refusals
@@ -101,11 +113,13 @@ def unfinished(log: Path) -> bool:
 def main(words: list[str] | None = None) -> int:
     """Replay, and say what became of it."""
     options = arguments(words)
-    if not options.log.is_file():
+    if options.log != PIPED and not Path(options.log).is_file():
         say(f"expected a log, one event a line, got {options.log}, which is no file")
         return 2
     try:
-        refusals = write(options) if options.to_blocks else send(options)
+        with opened(options.log, Path.cwd()) as found:
+            refusals = write(options, found) if options.to_blocks else send(options, found)
+            tail = unfinished(found.plain)
     except ReplayError as error:
         say(str(error))
         return 3
@@ -117,7 +131,7 @@ def main(words: list[str] | None = None) -> int:
         return 3
     if refusals.count:
         say(f"{refusals.count} lines were refused; they are in {refusals.path} with the reason")
-    if tail := unfinished(options.log):
+    if tail:
         say("the last line has no end: it is left out until it has one")
     return 1 if refusals.count or tail else 0
 

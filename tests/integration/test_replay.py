@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -19,6 +22,7 @@ from tests.support.stories import story
 
 import replay
 from eddie_exporter.catalogue import BY_NAME
+from eddie_metrics.ids import uuid7
 from eddie_metrics.wire import Reply
 from fleet.web import ask
 from replaying.blocks import ABOUT_ITSELF
@@ -166,6 +170,81 @@ def test_a_changed_log_is_not_guessed_at(exporter: Running, tmp_path: Path, caps
     assert counted(exporter) == 2
 
 
+def test_a_packed_log_is_counted_once(exporter: Running, tmp_path: Path) -> None:
+    """gzip, as rotated logs are: counted, its small files beside it, and typed again nothing is counted twice."""
+    plain = logged(tmp_path, *(timeout(number) for number in range(5000)), "bad")
+    packed = tmp_path / "rotated.ndjson.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert [replayed(exporter, packed), replayed(exporter, packed)] == [1, 1]
+    assert counted(exporter) == 5000
+    assert {path.name for path in tmp_path.glob("rotated*")} == {
+        "rotated.ndjson.gz",
+        "rotated.ndjson.gz.replay",
+        "rotated.ndjson.gz.rejected",
+    }
+
+
+def test_a_torn_archive_counts_nothing(exporter: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Negative twin: half an archive is not guessed at; it is said how to get at what is whole in it."""
+    packed = tmp_path / "torn.gz"
+    packed.write_bytes(gzip.compress(json.dumps(timeout(1)).encode() + b"\n")[:-12])
+    assert replayed(exporter, packed) == 3
+    assert f"zcat {packed} |" in capsys.readouterr().err
+    assert counted(exporter) == 0
+
+
+def test_what_is_piped_is_known_by_its_content(
+    exporter: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard input is counted once, whoever pipes it again; another input, its negative twin, counts on its own."""
+    monkeypatch.chdir(tmp_path)
+    texts = ["".join(json.dumps(timeout(number)) + "\n" for number in range(size)) for size in (3, 3, 4)]
+    for text, sum_after in zip(texts, (3, 3, 7), strict=True):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        assert replay.main(["-", "--url", exporter.url, "--token-file", str(tmp_path / "none")]) == 0
+        assert counted(exporter) == sum_after
+    assert len(list(tmp_path.glob("replay-*.ndjson"))) == 2
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("ts", [0.0, NOW - 400 * 86_400, 4e9])
+def test_events_of_any_age_are_counted(ts: float, exporter: Running, tmp_path: Path) -> None:
+    """No event is too old for a log, one of 1970 neither, nor one with an id that alone would be refused as old."""
+    old = "01000000-0000-7000-8000-000000000001"
+    log = logged(tmp_path, timeout(1, ts=ts), timeout(2, ts=ts, id=old))
+    assert replayed(exporter, log) == 0
+    assert counted(exporter) == 2
+    headers = {"Content-Type": "application/json"}
+    alone = ask(f"{exporter.url}/events", json.dumps([timeout(2, id=old)]).encode(), headers=headers)
+    assert (alone.status, alone.json()["error"]) == (422, "id-old")
+
+
+def test_what_was_posted_alone_counts_again_in_a_replay(exporter: Running, tmp_path: Path) -> None:
+    """As the page warns: an event counted by its id is counted again in a replay; posted as it is it is not."""
+    log = logged(tmp_path, timeout(1, id=uuid7()))
+    headers = {"Content-Type": "application/x-ndjson"}
+    for accepted in (1, 0):
+        posted = ask(f"{exporter.url}/events", log.read_bytes(), headers=headers)
+        assert (posted.status, posted.json()["accepted"]) == (202, accepted)
+    assert counted(exporter) == 1
+    assert replayed(exporter, log) == 0
+    assert counted(exporter) == 2
+
+
+def test_make_replay_counts_a_log(exporter: Running, tmp_path: Path) -> None:
+    """`make replay LOG=…` sends to the exporter of the stack's settings, and passes on what replay answers."""
+    port = exporter.url.rsplit(":", 1)[1]
+    around = {**os.environ, "EDDIE_PORT": port, "EDDIE_RUN": str(tmp_path / "run")}
+    log = logged(tmp_path, timeout(1), timeout(2))
+    words = ["make", "-C", str(ROOT), "--no-print-directory", "replay", f"LOG={log}", f"ARGS=--token-file {log}.none"]
+    made = subprocess.run(words, env=around, capture_output=True, text=True, check=False)
+    assert (made.returncode, counted(exporter)) == (0, 2), made.stdout + made.stderr
+    assert "2 events counted" in made.stdout
+    without = subprocess.run(words[:5], env=around, capture_output=True, text=True, check=False)
+    assert without.returncode != 0
+    assert "LOG" in without.stderr
+
+
 class Scripted:
     """A wire of ten lines: answers one after the other, and remembers what was sent."""
 
@@ -257,8 +336,11 @@ def test_blocks_refuse_what_has_no_time(tmp_path: Path, capsys: pytest.CaptureFi
     """An event without `ts` has no place in the past: refused, named, kept; what is left is written."""
     log = logged(tmp_path, timeout(1, ts=NOW), timeout(2), "bad")
     out = tmp_path / "out.om"
+    rejected = tmp_path / "events.ndjson.rejected"
+    rejected.write_text("what a replay of it kept\n")
     assert replay.main([str(log), "--to-blocks", str(out)]) == 1
-    assert len((tmp_path / "events.ndjson.rejected").read_text().splitlines()) == 2
+    assert len((tmp_path / "out.om.rejected").read_text().splitlines()) == 2
+    assert rejected.read_text() == "what a replay of it kept\n"
     text = out.read_text()
     assert text.endswith("# EOF\n")
     assert 'timeout_events_total{job="eddie-metrics",instance="replay",agent_id="a1",reason="deadline"} 1.0' in text
