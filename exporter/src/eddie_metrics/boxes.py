@@ -6,6 +6,7 @@ An outbox is a folder that all agents of a machine may share; each process holds
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 from pathlib import Path
@@ -19,6 +20,7 @@ from eddie_metrics.settings import ClientSettings, bound
 if TYPE_CHECKING:
     from eddie_metrics.outbox import Outbox
 
+_TRIES = 10
 LOOK_AGAIN = 30.0
 """Seconds between two looks for boxes that killed processes left."""
 
@@ -42,7 +44,9 @@ def _free_box(settings: ClientSettings, producer: str, fixed: bool, tally: Tally
     assert settings.outbox is not None  # noqa: S101  (its caller looked)
     settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in sorted(settings.outbox.iterdir()):
-        box = _taken(folder, producer, settings, tally)
+        box = None
+        with contextlib.suppress(OSError):  # one that cannot be read is said when boxes are looked for
+            box = _taken(folder, producer, settings, tally)
         if box is None:
             continue
         same = box.producer == producer if fixed else box.producer[:-9] == producer[:-9]
@@ -50,9 +54,13 @@ def _free_box(settings: ClientSettings, producer: str, fixed: bool, tally: Tally
             box.begin()
             return box
         box.close()
-    box = _outbox(settings.outbox / os.urandom(6).hex(), producer, settings, tally)
-    box.begin()
-    return box
+    for _ in range(_TRIES):
+        # Whoever looks for boxes of the dead may take a new one for such, before it is held.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            box = _outbox(settings.outbox / os.urandom(6).hex(), producer, settings, tally)
+            box.begin()
+            return box
+    raise BlockingIOError(errno.EAGAIN, f"expected to make a box, got none in {_TRIES} tries", str(settings.outbox))
 
 
 def _outbox(folder: Path, producer: str, settings: ClientSettings, tally: Tally) -> Outbox:
@@ -63,10 +71,10 @@ def _outbox(folder: Path, producer: str, settings: ClientSettings, tally: Tally)
 
 
 def _taken(folder: Path, producer: str, settings: ClientSettings, tally: Tally) -> Outbox | None:
-    """Take a box that nobody holds; None where somebody does, or it is none."""
+    """Take a box that nobody holds; None where somebody does, or it is none. Raises OSError."""
     if not (folder / "lock").exists():
         return None
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(BlockingIOError, FileNotFoundError):  # held, or taken away in this moment
         return _outbox(folder, producer, settings, tally)
     return None
 
@@ -79,6 +87,7 @@ class Adopting:
         self._tally = tally
         self._once = once
         self._line: Line | None = None
+        self._box: Outbox | None = None
         self._look = 0.0 if settings.outbox is not None else math.inf
 
     def again(self) -> float:
@@ -92,33 +101,48 @@ class Adopting:
             try:
                 self._line = self._found()
             except OSError as error:
-                self._once(
-                    "adopting", "what killed processes left in %s cannot be read: %s", self._settings.outbox, error
-                )
+                self._say(self._settings.outbox, error)
         return self._line
 
     def _found(self) -> Line | None:
         # Its own box is held, by itself: it is passed over like those of the others that live.
         for folder in sorted(self._settings.outbox.iterdir()) if self._settings.outbox else ():
-            box = _taken(folder, self._settings.producer, self._settings, self._tally)
-            if box is None:
-                continue
-            if not box.left(folder):
-                box.close()
-                continue
             try:
-                return Line(box.producer, box, self._tally)
-            except OSError:
-                box.close()
-                raise
+                line = self._line_of(folder)
+            except OSError as error:
+                self._say(folder, error)  # and on to the next: one box that cannot be read keeps back no other
+                continue
+            if line is not None:
+                return line
         return None
 
+    def _line_of(self, folder: Path) -> Line | None:
+        """Answer the line of a box that nobody holds; where nothing waits in it, take it away. Raises OSError."""
+        box = _taken(folder, self._settings.producer, self._settings, self._tally)
+        if box is None:
+            return None
+        if not box.left(folder):
+            box.remove()
+            return None
+        try:
+            self._box = box
+            return Line(box.producer, box, self._tally)
+        except OSError:
+            box.close()
+            raise
+
+    def _say(self, place: Path | None, error: OSError) -> None:
+        self._once(f"adopting {place}", "what killed processes left in %s cannot be read: %s", place, error)
+
     def empty(self, line: Line) -> None:
-        """Let a box go that has nothing left, and look for the next."""
-        if line is self._line:
+        """Take a box away that has nothing left, and look for the next."""
+        if line is self._line and self._box is not None:
             self._line = None
             self._look = 0.0
-            line.store.close()
+            try:
+                self._box.remove()
+            except OSError as error:
+                self._say(self._box.folder, error)
 
     def close(self) -> None:
         """Let go of the box in hand; what waits stays in it."""

@@ -9,6 +9,7 @@ outbox sends what is in it, under its own identity.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -37,11 +38,16 @@ class Outbox:
         self._held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._file = -1
         try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._hold()
             self._open(producer)
         except BaseException:
             self.close()
             raise
+
+    def _hold(self) -> None:
+        fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.fstat(self._held).st_nlink:
+            raise BlockingIOError(errno.EAGAIN, "expected a box, got one that was just taken away", str(self.folder))
 
     def _open(self, producer: str) -> None:
         self.producer, self._epoch = self._identity() or (producer, 0)
@@ -66,8 +72,12 @@ class Outbox:
         return sum(path.stat().st_size for path in self.folder.glob("*.*") if path != written)
 
     def begin(self) -> None:
-        """Open a segment for events of this process. Raises OSError."""
-        self._file = os.open(self._segment(self._number), _FLAGS, 0o600)
+        """Open a segment for events of this process; where that fails, let go of the box. Raises OSError."""
+        try:
+            self._file = os.open(self._segment(self._number), _FLAGS, 0o600)
+        except OSError:
+            self.close()
+            raise
 
     def _identity(self) -> tuple[str, int] | None:
         try:
@@ -198,6 +208,16 @@ class Outbox:
         said = {"producer": self.producer, "epoch": self._epoch}
         write_durably(self.folder / "identity", json.dumps(said).encode())
         return self._epoch
+
+    def remove(self) -> None:
+        """Let go of a box in which nothing waits, and take it away. Raises OSError."""
+        try:
+            for path in (*self.folder.glob("*.seg"), self.folder / "identity", self.folder / "lock"):
+                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody keeps something of his own here, or has just begun a box
+                self.folder.rmdir()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Let go of files; what waits stays in them."""
