@@ -139,6 +139,31 @@ def test_a_box_that_cannot_be_read_is_said_once_and_keeps_back_no_other(
         eventually(lambda: _equal(taken(script), ["bad", "good"]), within=10)
 
 
+def test_a_box_whose_events_cannot_be_read_slows_nobody_down(
+    script: Scripted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The heir's own events go at once, boxes behind it too; it is said once, and sent when it can be read again."""
+    for name in ("bad", "good"):
+        leave(tmp_path / name, name).close()
+    segment = tmp_path / "bad" / "000000000001.seg"
+    content = segment.read_bytes()
+    segment.unlink()
+    segment.mkdir()
+    with (
+        caplog.at_level(logging.WARNING, "eddie_metrics"),
+        Client(script.url, agent_id="heir", outbox=tmp_path) as heir,
+    ):
+        heir.record_agent_hello()
+        eventually(lambda: _equal(taken(script), ["good"]), within=10)
+        for _ in range(3):
+            heir.record_agent_hello()
+            assert heir.flush(0.9), "expected no pause of a second for somebody else's box"
+        assert len([said for said in caplog.messages if "bad cannot be read" in said]) == len(caplog.messages) == 1
+        segment.rmdir()
+        segment.write_bytes(content)
+        eventually(lambda: _equal(taken(script), ["bad", "good"]), within=10)
+
+
 def test_an_outbox_that_cannot_be_made_is_said_once_and_tried_again(
     script: Scripted, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

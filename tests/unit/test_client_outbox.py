@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import resource
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,13 +203,34 @@ def test_a_box_that_is_taken_away_is_held_by_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "box"
 
     class Late(Outbox):
-        def _hold(self) -> None:
+        def _reach(self) -> None:
+            super()._reach()
             with box(folder) as other:
                 other.remove()
-            super()._hold()
 
     with pytest.raises(BlockingIOError, match="just taken away"):
         Late(folder, "producer-2", PLENTY, Tally())
     assert not folder.exists()
     with box(folder, "a") as again:
         assert heads(again, Tally()) == [(["a"], {})]
+
+
+def test_a_folder_that_is_taken_away_under_a_running_agent_is_made_again(tmp_path: Path) -> None:
+    """What was not sealed in it is told of as torn; what comes later waits in a new one, held as the first was."""
+    folder, tally = tmp_path / "box", Tally()
+    with box(folder, *NAMES, tally=tally) as one:
+        way = Line("producer-1", one, tally)
+        shutil.rmtree(folder)
+        torn = way.next()
+        assert torn is not None
+        assert (torn.lines, torn.dropped) == ([], {"torn": 3})
+        shutil.rmtree(folder)
+        way.begin_again()
+        assert way.next() is torn
+        assert json.loads(next(folder.glob("*.batch")).read_bytes()[18:])["dropped"] == {"torn": 3}
+        way.accepted()
+        one.put(line("d"))
+        with pytest.raises(BlockingIOError):
+            Outbox(folder, "producer-2", PLENTY, Tally())
+    with box(folder) as heir:
+        assert heads(heir, Tally()) == [(["d"], {})]

@@ -88,6 +88,7 @@ class Adopting:
         self._once = once
         self._line: Line | None = None
         self._box: Outbox | None = None
+        self._given_up: set[Path] = set()
         self._look = 0.0 if settings.outbox is not None else math.inf
 
     def again(self) -> float:
@@ -106,7 +107,8 @@ class Adopting:
 
     def _found(self) -> Line | None:
         # Its own box is held, by itself: it is passed over like those of the others that live.
-        for folder in sorted(self._settings.outbox.iterdir()) if self._settings.outbox else ():
+        there = self._settings.outbox.iterdir() if self._settings.outbox else ()
+        for folder in sorted(there, key=lambda one: (one in self._given_up, one)):
             try:
                 line = self._line_of(folder)
             except OSError as error:
@@ -143,6 +145,13 @@ class Adopting:
                 self._box.remove()
             except OSError as error:
                 self._say(self._box.folder, error)
+
+    def give_up(self, error: OSError) -> None:
+        """Let go of a box whose disk refuses; it is tried again later, behind all others."""
+        if self._box is not None:
+            self._given_up.add(self._box.folder)
+            self._say(self._box.folder, error)
+        self.close()
 
     def close(self) -> None:
         """Let go of the box in hand; what waits stays in it."""

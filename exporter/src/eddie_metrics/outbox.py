@@ -30,13 +30,11 @@ class Outbox:
     """
 
     def __init__(self, folder: Path, producer: str, most: int, tally: Tally) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self._lock = threading.RLock()
         self._most = most
         self._tally = tally
-        self._held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._file = -1
+        self._file = self._held = -1
         try:
             self._hold()
             self._open(producer)
@@ -45,9 +43,29 @@ class Outbox:
             raise
 
     def _hold(self) -> None:
+        self._reach()
         fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.fstat(self._held).st_nlink:
             raise BlockingIOError(errno.EAGAIN, "expected a box, got one that was just taken away", str(self.folder))
+
+    def _reach(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._held = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """Make a file durable, also where somebody took the whole folder away under a running agent. Raises OSError."""
+        try:
+            write_durably(path, content)
+        except FileNotFoundError:
+            with self._lock:
+                self._make_again()
+                if self._file >= 0:
+                    self._turn()  # what was written to is gone, and with it all that would be written to it
+            write_durably(path, content)
+
+    def _make_again(self) -> None:
+        self._let_go()
+        self._hold()
 
     def _open(self, producer: str) -> None:
         self.producer, self._epoch = self._identity() or (producer, 0)
@@ -133,7 +151,12 @@ class Outbox:
 
     def _turn(self) -> None:
         """Close the segment that is written to, and begin the next; hold the lock. Raises OSError."""
-        file = os.open(self._segment(self._number + 1), _FLAGS, 0o600)
+        following = self._segment(self._number + 1)
+        try:
+            file = os.open(following, _FLAGS, 0o600)
+        except FileNotFoundError:
+            self._make_again()
+            file = os.open(following, _FLAGS, 0o600)
         closed, self._file = self._file, file
         os.close(closed)
         self._closed.append((self._number, self._count))
@@ -177,7 +200,7 @@ class Outbox:
         path = self._batch(head.number)
         content = b"".join(map(frame, (head.body, *head.rest)))
         before = path.stat().st_size if path.exists() else 0
-        write_durably(path, content)
+        self._write(path, content)
         with self._lock:
             self._bytes += len(content) - before
         self._remove(self._segment(head.number))
@@ -206,7 +229,7 @@ class Outbox:
         """Make an epoch that this box never had, and remember it. Raises OSError."""
         self._epoch = new_epoch(self._epoch)
         said = {"producer": self.producer, "epoch": self._epoch}
-        write_durably(self.folder / "identity", json.dumps(said).encode())
+        self._write(self.folder / "identity", json.dumps(said).encode())
         return self._epoch
 
     def remove(self) -> None:
@@ -221,7 +244,12 @@ class Outbox:
 
     def close(self) -> None:
         """Let go of files; what waits stays in them."""
-        for one in (self._file, self._held):
-            if one >= 0:
-                os.close(one)
-        self._file = self._held = -1
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)

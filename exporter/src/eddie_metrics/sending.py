@@ -150,9 +150,14 @@ class Sending:
             own.not_before = min(own.not_before, self._told_until)
         self._gather(own, now, hurried=asked or self.settled < self._target)
         adopted = self._adopting.line(now)
-        for line in (own, adopted):
-            if line is not None and self._due(line) <= now and not self._ending:
-                self._send(line)
+        if self._due(own) <= now and not self._ending:
+            self._send(own)
+        if adopted is not None and self._due(adopted) <= now and not self._ending:
+            try:
+                self._send(adopted)
+            except OSError as error:  # the box's disk; its own is another, or will say so itself
+                self._adopting.give_up(error)
+                adopted = None
         self._gather(own, now, hurried=self.settled < self._target)
         again = min(self._due(own), self._due(adopted), self._adopting.again())
         return None if again == math.inf else max(again - time.monotonic(), 0.0)
