@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import select
 import subprocess
 import threading
 from collections import Counter
@@ -27,6 +28,8 @@ PARTS = 4
 """Into how many ranges a split cuts."""
 TWICE = 1
 """How many of them go to two agents."""
+STARTING, GRACE = 60.0, 10.0
+"""Seconds an agent has to get ready, and to answer beyond its job's own; one that says nothing then is killed."""
 
 
 class TooDeepError(Exception):
@@ -77,6 +80,9 @@ class Home(Protocol):
     def judge(self, answer: Answer) -> None:
         """Hear what became of a job."""
 
+    def lost(self) -> None:
+        """Hear that the agent is gone before its time, and remove what is left of it."""
+
 
 class Agent:
     """An agent's process, and the queue of its jobs: it does one at a time. A process that died is started again."""
@@ -90,8 +96,8 @@ class Agent:
     def start(self) -> None:
         """Start the process and wait until it is ready. Raises AgentLostError."""
         self._process = subprocess.Popen(self._home.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self._said() != "ready":
-            self.end()
+        if self._said(within=STARTING) != "ready":
+            self._give_up()
             raise AgentLostError(f"{self.name}: expected `ready`, got nothing; its words are above")
         self._home.started()
 
@@ -111,22 +117,28 @@ class Agent:
         self._queue.shutdown()
         self.end()
 
-    def _said(self, told: str = "") -> str:
-        """Tell it a line, and answer its next one; an empty one when it is gone. Raises BrokenPipeError."""
+    def _give_up(self) -> None:
+        self.end()
+        self._home.lost()
+
+    def _said(self, told: str = "", *, within: float) -> str:
+        """Tell it a line, and answer its next one; an empty one when it is gone, or hangs. Raises BrokenPipeError."""
         if self._process is None or self._process.stdin is None or self._process.stdout is None:
             return ""
         if told:
             self._process.stdin.write(f"{told}\n")
             self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], within)[0]:
+            self._process.kill()
         return self._process.stdout.readline().strip()
 
     def _ask(self, job: Job) -> Answer:
         try:
             if self._process is None:
                 self.start()
-            said = json.loads(self._said(json.dumps(dataclasses.asdict(job))))
+            said = json.loads(self._said(json.dumps(dataclasses.asdict(job)), within=job.seconds + GRACE))
         except (OSError, ValueError, AgentLostError):
-            self.end()
+            self._give_up()
             return Answer(job, self.name, "lost", 0, 0.0)
         answer = Answer(**{**said, "job": job})
         self._home.judge(answer)

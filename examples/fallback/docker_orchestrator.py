@@ -52,6 +52,9 @@ class Process:
     def judge(self, answer: Answer) -> None:
         """Hear what became of a job."""
 
+    def lost(self) -> None:
+        """Hear that the agent is gone: nothing is left of it."""
+
 
 def docker(*words: str) -> str | None:
     """Answer what a docker command printed; None when Docker refused, is not there, or says nothing for 20 s."""
@@ -79,8 +82,7 @@ class Container:
         return f"{self.agent}-{os.getpid()}"
 
     def command(self) -> list[str]:
-        """Answer the command that runs the agent in it; what is left of one that died is removed."""
-        docker("rm", "--force", self.name)
+        """Answer the command that runs the agent in it."""
         run = ["docker", "run", "--interactive", "--rm", "--name", self.name, *self._limits(), *self.words]
         run += ["--volume", f"{HERE}:/example:ro", "--entrypoint", "python3"]
         return [*run, self.image, "/example/base_agent.py", self.agent]
@@ -109,6 +111,10 @@ class Container:
         self.ledger.add("adjustments_cpu", int(self.cpus != before[0]))
         self.ledger.add("adjustments_memory", int(self.memory != before[1]))
         self._tell()
+
+    def lost(self) -> None:
+        """Hear that the agent is gone before its time, and remove the container that may still hang."""
+        docker("rm", "--force", self.name)
 
     def _tell(self) -> None:
         print(f"{self.agent}: {self.cpus} processors, {self.memory // MIB} MiB", file=sys.stderr)
