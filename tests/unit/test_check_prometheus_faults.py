@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.programs import run
+from tests.support.certificates import own
 from tests.support.scripted_prometheus import Answer, Said, Scripted, called, healthy, scripted, without_settings
 
 
@@ -112,15 +110,7 @@ def test_https_to_what_speaks_http(script: Scripted, said: Callable[..., Said]) 
 
 def test_a_certificate_of_an_own_authority(said: Callable[..., Said], tmp_path: Path) -> None:
     """Refused with the way out; with --ca-file, trusted."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl on PATH to make a certificate with")
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    made = run("openssl", *request, *names, "-keyout", str(key), "-out", str(certificate))
-    assert made.returncode == 0, made.stderr
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    certificate, context = own(tmp_path)
     with scripted(context) as script:
         answer = said("--check", script.url)
         assert answer.code == 6
