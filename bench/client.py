@@ -50,8 +50,8 @@ def compare(name: str, ours: Callable[[], object], peers: dict[str, Callable[[],
 
 def chunks(client: Client) -> Callable[[], None]:
     """Answer a call that records the end of a chunk, another one each time."""
-    numbers = iter(range(10**9))
-    return lambda: client.record_chunk_execution(seconds=1.5, chunk_id=f"chunk-{next(numbers)}", task_id="t1")
+    ids = iter([f"chunk-{number}" for number in range(ROUNDS * CALLS)])  # an agent has its id before it records
+    return lambda: client.record_chunk_execution(seconds=1.5, chunk_id=next(ids), task_id="t1")
 
 
 def rows() -> None:

@@ -45,9 +45,9 @@ class CapturingClient(NullClient):
         """Be what ``get_client()`` answers, in a ``with`` block."""
         return answering(self)
 
-    def _record(self, kind: str, fields: Any) -> None:
+    def _record(self, kind: str, fields: Any, agent_id: str | None = None) -> None:
         try:
-            event: dict[str, Any] = json.loads(encode(kind, fields, time.time()))
+            event: dict[str, Any] = json.loads(encode(kind, fields, time.time(), agent_id))
         except InvalidEventError as error:
             self.invalid.append(error)
             raise

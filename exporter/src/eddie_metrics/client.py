@@ -107,15 +107,15 @@ class Client(Scopes):
 
     def record_timeout(self, **fields: Unpack[recorder.OwnTimeoutFields]) -> None:
         """Tell of something that took too long."""
-        self._record_own("timeout", fields)
+        self._record("timeout", fields, self.agent_id)
 
     def record_chunk_started(self, **fields: Unpack[recorder.OwnChunkStartedFields]) -> None:
         """Tell of a chunk that was taken up."""
-        self._record_own("chunk-started", fields)
+        self._record("chunk-started", fields, self.agent_id)
 
     def record_chunk_execution(self, **fields: Unpack[recorder.OwnChunkExecutionFields]) -> None:
         """Tell of a chunk that ended."""
-        self._record_own("chunk-execution", fields)
+        self._record("chunk-execution", fields, self.agent_id)
 
     def record_merge_deduplication(self, **fields: Unpack[recorder.MergeDeduplicationFields]) -> None:
         """Tell of a merge."""
@@ -127,11 +127,11 @@ class Client(Scopes):
 
     def record_task_started(self, **fields: Unpack[recorder.OwnTaskStartedFields]) -> None:
         """Tell of a stage of a task that was taken up."""
-        self._record_own("task-started", fields)
+        self._record("task-started", fields, self.agent_id)
 
     def record_task_finished(self, **fields: Unpack[recorder.OwnTaskFinishedFields]) -> None:
         """Tell of a stage of a task that ended."""
-        self._record_own("task-finished", fields)
+        self._record("task-finished", fields, self.agent_id)
 
     def record_fallback_depth_exceeded(self, **fields: Unpack[recorder.FallbackDepthExceededFields]) -> None:
         """Tell of a split that was refused."""
@@ -139,20 +139,14 @@ class Client(Scopes):
 
     def record_agent_hello(self, **fields: Unpack[recorder.OwnAgentHelloFields]) -> None:
         """Tell that an agent is there."""
-        self._record_own("agent-hello", fields)
+        self._record("agent-hello", fields, self.agent_id)
 
-    def _record_own(self, kind: str, fields: Any) -> None:
-        """Record with this client's agent where no other is named."""
-        if fields.get("agent_id") is None:
-            fields["agent_id"] = self.agent_id
-        self._record(kind, fields)
-
-    def _record(self, kind: str, fields: Any) -> None:
+    def _record(self, kind: str, fields: Any, agent_id: str | None = None) -> None:
         try:
             sending = self._sending or self._begin()
             if sending is None:
                 return
-            word = sending.store.put(encode(kind, fields, time.time()))
+            word = sending.store.put(encode(kind, fields, time.time(), agent_id))
             if word is None:
                 return
             if word in {"first", "full"}:

@@ -182,11 +182,14 @@ class _Plans(dict[str, _Plan]):
 _PLANS = _Plans()
 
 
-def encode(kind: str, fields: Mapping[str, Any], now: float) -> bytes:
+def encode(kind: str, fields: dict[str, Any], now: float, agent_id: str | None = None) -> bytes:
     """Write an event of a known ``kind`` as JSON, with ``now`` (seconds since the epoch) as its ``ts`` if it has none.
 
-    A field that is None is left out. Raises InvalidEventError.
+    ``agent_id`` is put into ``fields`` where these name no agent. A field that is None is left out. Raises
+    InvalidEventError.
     """
+    if agent_id is not None and fields.get("agent_id") is None:
+        fields["agent_id"] = agent_id
     plan = _PLANS[kind]
     known = plan.fields
     said = plan.head

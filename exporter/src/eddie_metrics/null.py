@@ -39,5 +39,5 @@ class NullClient(Client):
         """Answer at once that nothing is left."""
         return True
 
-    def _record(self, kind: str, fields: Any) -> None:
+    def _record(self, kind: str, fields: Any, agent_id: str | None = None) -> None:
         """Forget an event."""
