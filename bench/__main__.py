@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import sys
 
-from bench import board, client, exporter, intake
+from bench import board, client, example, exporter, intake
 from bench.table import head
 
-PARTS = {"client": client.rows, "exporter": exporter.rows, "intake": intake.rows, "board": board.rows}
+PARTS = {
+    "client": client.rows,
+    "example": example.rows,
+    "exporter": exporter.rows,
+    "intake": intake.rows,
+    "board": board.rows,
+}
 
 
 def main() -> int:

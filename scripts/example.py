@@ -128,6 +128,20 @@ def usable(image: str) -> str:
     return ""
 
 
+def reached(image: str, network: str, url: str) -> str:
+    """Return the image when a container of that network reaches the exporter, else nothing: it would lose its events.
+
+    With an engine in a virtual machine the host's network is that machine's.
+    """
+    ask = f"import urllib.request as u; u.urlopen('{url}/health/live', timeout=5)"
+    command = ["docker", "run", "--rm", f"--network={network}", "--entrypoint", "python3", image, "-c", ask]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(command, capture_output=True, check=True, timeout=60)
+        return image
+    print(f"a container in the network {network} does not reach {url}: the agents are processes", flush=True)
+    return ""
+
+
 def main() -> int:
     """Run it and compare; return 1 when a number differs."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -140,12 +154,14 @@ def main() -> int:
     parser.add_argument("--rounds", default="10")
     options = parser.parse_args()
     words, more = ["--rounds", options.rounds], dict[str, str]()
+    inside = options.inside or options.exporter
     image = options.image and usable(options.image)
+    image = image and reached(image, options.network, inside)
     if options.token_file and options.token_file.is_file():
         more["EDDIE_TOKEN_FILE"] = str(options.token_file)
     if image:
-        inside = dict.fromkeys(more, f"{IN_CONTAINERS}-token")
-        words += ["--image", image, *docker_words(options.inside or options.exporter, options.network, **inside)]
+        theirs = dict.fromkeys(more, f"{IN_CONTAINERS}-token")
+        words += ["--image", image, *docker_words(inside, options.network, **theirs)]
         words += [f"--run=--volume={path}:{IN_CONTAINERS}-token:ro" for path in more.values()]
     stack = Asking({"exporter": options.exporter, "prometheus": options.prometheus})
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # asked to stop: the example ends with it

@@ -19,8 +19,6 @@ from rig.stack import Stack
 
 PRIMES = 71274
 """In a round: those below 900 000; the tenth task fails on purpose."""
-NOISE, TRIES = 1.5, 4
-"""Of the plain example's time in one of so many tries: the machine is shared. docs/example.md has what was measured."""
 LATER = """
 import sys
 from eddie_metrics import Client
@@ -105,24 +103,14 @@ def until_more_splits(stack: Stack) -> None:
     eventually(more, within=30, every=0.05)
 
 
-def test_an_absent_exporter_costs_nothing_and_an_outbox_keeps_all(stack: Stack, tmp_path: Path) -> None:
-    """Same result, about the same time; when the exporter comes back, the next agent sends the rest, counted once."""
+def test_an_absent_exporter_changes_no_result_and_an_outbox_keeps_all(stack: Stack, tmp_path: Path) -> None:
+    """The same primes; when the exporter comes back, the next agent sends what waited, counted once. Time: `bench/`."""
     before = example.totals(stack)
-    plain = tmp_path / "plain"
-    subprocess.run([sys.executable, str(example.FOLDER / "plain.py"), str(plain)], check=True)
     env = example.environment(stack.urls["exporter"], EDDIE_OUTBOX=str(tmp_path / "outbox"))
-    without = {name: value for name, value in env.items() if name != "PYTHONPATH"}
     stack.engines["exporter"].kill()
     try:
-        # First of all the run whose events are kept: what the others lose is not what is compared below.
         kept = example.result(example.start(env), within=60)
-        ratios = list[float]()
-        while min(ratios, default=NOISE) >= NOISE and len(ratios) < TRIES:
-            bare = example.result(example.start(without, folder=plain), within=60)
-            lost = example.result(example.start(example.environment(env["EDDIE_URL"])), within=60)
-            assert bare["primes"] == lost["primes"] == kept["primes"] == PRIMES
-            ratios.append(lost["seconds"] / bare["seconds"])
-        assert min(ratios) < NOISE, f"expected about the plain example's time, got {ratios} of it"
+        assert kept["primes"] == PRIMES
     finally:
         stack.start("exporter")
     with subprocess.Popen([sys.executable, "-c", LATER], env=env, stdin=subprocess.PIPE):

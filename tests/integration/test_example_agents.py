@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -53,9 +54,8 @@ def test_in_containers_the_ledger_is_what_prometheus_says(tmp_path: Path) -> Non
     chosen = image()
     with native(tmp_path, "exporter", "prometheus") as stack:
         url = stack.urls["exporter"]
-        probe = f"import urllib.request as u; u.urlopen('{url}/health/live', timeout=5)"
-        words = ("--rm", "--network", "host", "--entrypoint", "python3", chosen, "-c", probe)
-        if run("docker", "run", *words).returncode:
+        assert example.reached(chosen, "host", NOWHERE) == ""
+        if not example.reached(chosen, "host", url):
             pytest.skip("containers in the host's network do not reach this machine's loopback")
         stack.scraped(time.time())
         before = example.totals(stack)
@@ -113,3 +113,42 @@ def three(process: psutil.Process) -> list[psutil.Process]:
     assert len(children) == 3
     assert all(child.cpu_times().user > 0.1 for child in children)
     return children
+
+
+SPEAKS = """
+import json
+print("ready", flush=True)
+job = json.loads(input())
+{then}
+print(json.dumps({{"job": job, "agent": "a1", "outcome": "success", "primes": 3, "seconds": 0.0}}), flush=True)
+"""
+"""An agent that takes one job; `then` is what it does before it answers."""
+ALONE = """
+import sys, agent_manager
+from base_agent import Job
+
+class Home:
+    def command(self): return [sys.executable, "-c", sys.argv[1]]
+    def started(self): print("started")
+    def judge(self, answer): print("judged")
+    def lost(self): print("lost")
+
+agent_manager.GRACE = 0.5
+agent = agent_manager.Agent("a1", Home())
+print(agent.submit(Job("t1", "", 0, 6, 0.5)).result().outcome)
+agent.close()
+"""
+"""An agent of the example and its one job; what its home hears is printed."""
+
+
+@pytest.mark.parametrize(
+    ("then", "heard"),
+    [("import signal; signal.pause()", ["started", "lost", "lost"]), ("", ["started", "judged", "success"])],
+)
+def test_only_an_agent_that_hangs_loses_its_job(then: str, heard: list[str]) -> None:
+    """One that says nothing beyond its job's time is killed and its home is told; one that answers is not."""
+    env = example.environment(NOWHERE, EDDIE_DISABLED="1")
+    env["PYTHONPATH"] += f":{example.FOLDER}"
+    command = [sys.executable, "-c", ALONE, SPEAKS.format(then=then)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.split() == heard
