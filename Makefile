@@ -8,9 +8,8 @@ STACK := $(PYTHON) scripts/stack
 VENV := $(or $(EDDIE_VENV),.venv)/bin
 # What tests and linters need: the development requirements, and Prometheus and Alertmanager in .tools.
 READY := scripts/venv.sh dev </dev/null && PYTHONPATH=scripts $(PYTHON) -m stack.tools </dev/null >/dev/null
-# Most tests wait for a real engine: four files at a time halve the time. A file stays together, for its stack; the long
-# ones come first, as they are found, so that nothing long is left for the end.
-SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# Most tests wait for a real engine: four files at a time halve the time. A file stays together, for its stack.
+SIDE_BY_SIDE := --numprocesses 4 --dist loadfile
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -17,7 +17,7 @@ from tests.support.chaos.process import Exporter, exporter
 from tests.support.chaos.reading import scrape
 from tests.support.eventually import eventually
 
-from eddie_metrics import Client
+from eddie_metrics import Client, sending
 from rig.engine import free_port
 
 THREADS = 8
@@ -105,6 +105,43 @@ def test_fault_12_without_an_exporter_close_keeps_its_time() -> None:
     assert not client.close(0.5)
     assert time.monotonic() - began < 1.5
     assert client.dropped() == {"closed": 10_000}
+
+
+def test_fault_12_an_end_waits_for_nobody_where_nothing_is_lost_by_it(tmp_path: Path) -> None:
+    """With an outbox one last try is enough: what waits stays there, and the next agent's end is as quick."""
+    away = f"http://127.0.0.1:{free_port()}"
+    for _ in range(2):
+        client = Client(away, agent_id="a", outbox=tmp_path)
+        client.record_timeout(reason="deadline")
+        began = time.monotonic()
+        assert not client.close(60)
+        assert time.monotonic() - began < 20, "expected an end long before the minute it was given"
+        assert client.dropped() == {}
+
+
+def test_fault_12_an_end_waits_for_an_exporter_that_is_only_just_away(one: Exporter) -> None:
+    """Negative twin: without an outbox it waits for one that starts again, and what was queued is counted."""
+    one.kill()
+    client = Client(url(one), agent_id="a")
+    client.record_timeout(reason="deadline")
+    assert not client.flush(0.5)
+    starting = threading.Thread(target=one.start)
+    starting.start()
+    assert client.close(60)
+    starting.join()
+    assert client.dropped() == {}
+
+
+def test_fault_12_an_end_waits_no_longer_for_an_exporter_that_is_long_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an outbox either: what is queued is lost then, and said."""
+    monkeypatch.setattr(sending, "LONG_AWAY", 0.2)
+    client = Client(f"http://127.0.0.1:{free_port()}", agent_id="a")
+    client.record_timeout(reason="deadline")
+    assert not client.flush(1.0)
+    began = time.monotonic()
+    assert not client.close(60)
+    assert time.monotonic() - began < 20, "expected an end long before the minute it was given"
+    assert client.dropped() == {"closed": 1}
 
 
 def test_eight_threads_lose_nothing_of_eight_hundred_thousand_events_in_bounded_memory(one: Exporter) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import math
 import threading
 import time
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from eddie_metrics.answers import AGAIN, Answers, Once
@@ -23,6 +24,8 @@ GATHER = 0.25
 """Seconds from the first event of a batch to its sending."""
 _WORTH_PACKING = 32 * 1024
 """Bytes from which compression costs less than the way over a network; on loopback it never does."""
+LONG_AWAY = 5.0
+"""Seconds without any answer from which an end waits no longer for one: a restart takes less."""
 _DISK_AGAIN = 1.0
 """Seconds between two tries when the outbox's disk refuses."""
 
@@ -51,6 +54,8 @@ class Sending:
         self._asked = self._ending = self._over = False
         self._cut_at = math.inf
         self._told_until = 0.0
+        self._away_since: float | None = None
+        self._tries_failed = 0
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
@@ -80,14 +85,14 @@ class Sending:
         """Whether what waits outlives this process."""
         return self._settings.outbox is not None
 
-    def flush(self, seconds: float) -> bool:
+    def flush(self, seconds: float, or_until: Callable[[], bool] = lambda: False) -> bool:
         """Send at once what was taken until now; answer whether all of it was answered in ``seconds``."""
         target = self.store.taken
         self._target = max(self._target, target)
         self._asked = True
         self.wake()
         with self._moved:
-            self._moved.wait_for(lambda: self._told(target) or self._over, max(seconds, 0.0))
+            self._moved.wait_for(lambda: self._told(target) or self._over or or_until(), max(seconds, 0.0))
         return self.settled >= target
 
     def _told(self, target: int) -> bool:
@@ -95,13 +100,26 @@ class Sending:
         head = self._line.head if self._line is not None else None
         return self.settled >= target and not self._tally and not (head and head.dropped)
 
+    def _hopeless(self, failed: int) -> Callable[[], bool]:
+        """Make the test whether to wait no longer: a try failed, and what waits is kept or long nobody was there."""
+
+        def hopeless() -> bool:
+            away = self._away_since
+            long = away is not None and time.monotonic() - away >= LONG_AWAY
+            return self._tries_failed > failed and away is not None and (self.lasting or long)
+
+        return hopeless
+
     def close(self, seconds: float) -> bool:
-        """Send what waits, and end; past ``seconds`` the thread is left to what holds it."""
+        """Send what waits, and end; past ``seconds`` the thread is left to what holds it.
+
+        Where the last try shows that nobody is there, it ends at once: with an outbox, or after ``LONG_AWAY``.
+        """
         until = time.monotonic() + seconds
         if self._thread is None:  # the interpreter was ending before the first event
             with contextlib.suppress(RuntimeError):
                 self.begin()
-        done = self.flush(seconds if self._thread else 0.0)
+        done = self.flush(seconds if self._thread else 0.0, or_until=self._hopeless(self._tries_failed))
         self._ending = True
         self.wake()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -183,12 +201,17 @@ class Sending:
         if head is None:
             self._adopting.empty(line)
             return
+        began = time.monotonic()
         try:
             reply = self._wire.post(*self._packed(head))
         except Exception as error:  # noqa: BLE001  (an address that no resolver likes raises more than OSError)
             self._once("away", "the exporter at %s does not answer: events wait (%r)", self._wire.place, error)
             line.not_before = time.monotonic() + self._answers.pause(line)
+            self._tries_failed += 1
+            self._away_since = self._away_since or began
+            self._tell()
             return
+        self._away_since = None
         pause = self._answers.settle(line, head, reply)
         line.not_before = time.monotonic() + pause
         if pause and (reply.retry_after or reply.status not in AGAIN):
