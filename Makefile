@@ -48,7 +48,7 @@ chaos: ## kills and power cuts by the hundred, a table of what was lost or doubl
 	@$(READY) && exec $(VENV)/python scripts/chaos.py --kills $(or $(KILLS),1000) --cuts $(or $(CUTS),100) </dev/null
 soak: ## ten minutes of a fleet's load, and the slope of the exporter's memory (SECONDS=600)
 	@$(READY) && exec $(VENV)/python scripts/soak.py --seconds $(or $(SECONDS),600) </dev/null
-bench: ## what an event, a scrape, and a board with fifty readers cost, about 10 minutes
+bench: ## what an event, a scrape, and a board with fifty readers cost, about 15 minutes
 	@$(READY) && PYTHONPATH=scripts exec $(VENV)/python -m bench </dev/null
 dashboards: ## generate grafana/provisioning/ from grafana/dashboards/
 	@scripts/venv.sh dev </dev/null && exec $(VENV)/python grafana/dashboards/generate.py </dev/null
