@@ -107,7 +107,7 @@ def test_fault_12_without_an_exporter_close_keeps_its_time() -> None:
     assert client.dropped() == {"closed": 10_000}
 
 
-def test_fault_12_an_end_waits_for_nobody_where_nothing_is_lost_by_it(tmp_path: Path) -> None:
+def test_an_end_waits_for_nobody_where_nothing_is_lost_by_it(tmp_path: Path) -> None:
     """With an outbox one last try is enough: what waits stays there, and the next agent's end is as quick."""
     away = f"http://127.0.0.1:{free_port()}"
     for _ in range(2):
@@ -119,7 +119,7 @@ def test_fault_12_an_end_waits_for_nobody_where_nothing_is_lost_by_it(tmp_path: 
         assert client.dropped() == {}
 
 
-def test_fault_12_an_end_waits_for_an_exporter_that_is_only_just_away(one: Exporter) -> None:
+def test_an_end_waits_for_an_exporter_that_is_only_just_away(one: Exporter) -> None:
     """Negative twin: without an outbox it waits for one that starts again, and what was queued is counted."""
     one.kill()
     client = Client(url(one), agent_id="a")
@@ -132,7 +132,7 @@ def test_fault_12_an_end_waits_for_an_exporter_that_is_only_just_away(one: Expor
     assert client.dropped() == {}
 
 
-def test_fault_12_an_end_waits_no_longer_for_an_exporter_that_is_long_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_waits_no_longer_for_an_exporter_that_is_long_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an outbox either: what is queued is lost then, and said."""
     monkeypatch.setattr(sending, "LONG_AWAY", 0.2)
     client = Client(f"http://127.0.0.1:{free_port()}", agent_id="a")
