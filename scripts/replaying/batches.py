@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eddie_metrics.batch import new_epoch
+from eddie_metrics.batch import MOST_BYTES, MOST_EVENTS, new_epoch
 from replaying.log import Line, Place, ReplayError, event_of, lines
-
-MOST_LINES = 2000
-MOST_BYTES = 512 * 1024
 
 
 @dataclass
@@ -85,7 +82,7 @@ def cut(log: Path, start: Place, end: Place | None = None, known: dict[str, str]
     """Cut the next batch, or exactly the one up to ``end`` without the lines ``known`` to be refused, by number."""
     batch, size = Batch([], start), 0
     for line in lines(log, start, end):
-        if end is None and (len(batch.good) >= MOST_LINES or size + len(line.text) > MOST_BYTES) and batch.good:
+        if end is None and (len(batch.good) >= MOST_EVENTS or size + len(line.text) > MOST_BYTES) and batch.good:
             break
         batch.after = line.after
         why = (known or {}).get(str(line.at.line))

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from eddie_metrics.answers import AGAIN
 from eddie_metrics.wire import Reply, Wire
 from replaying.batches import Batch, Noted, cut
 from replaying.log import Place, Refusals, ReplayError
 
-AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 LEAST_PAUSE, MOST_PAUSE = 0.5, 10.0  # seconds between tries, doubling
 PAUSE = threading.Event()  # never set: its wait is a pause that Ctrl-C ends at once
 

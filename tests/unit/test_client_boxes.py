@@ -113,16 +113,19 @@ def _only(folder: Path) -> list[str]:
     return ["lock"]
 
 
-def test_a_box_that_cannot_be_read_is_said_once_and_keeps_back_no_other(
-    script: Scripted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("unreadable", "within"), [("identity", 5), ("000000000001.seg", 0.9)], ids=["when found", "when sent"]
+)
+def test_a_box_that_cannot_be_read_is_said_once_and_holds_up_nobody(
+    script: Scripted, tmp_path: Path, caplog: pytest.LogCaptureFixture, unreadable: str, within: float
 ) -> None:
-    """Boxes behind it are sent; when it can be read again, it is too."""
+    """Boxes behind it are sent, the heir's own events too, with no pause of a second; readable again, it is sent."""
     for name in ("bad", "good"):
         leave(tmp_path / name, name).close()
-    identity = tmp_path / "bad" / "identity"
-    said_before = identity.read_bytes()
-    identity.unlink()
-    identity.mkdir()
+    file = tmp_path / "bad" / unreadable
+    content = file.read_bytes()
+    file.unlink()
+    file.mkdir()
     with (
         caplog.at_level(logging.WARNING, "eddie_metrics"),
         Client(script.url, agent_id="heir", outbox=tmp_path) as heir,
@@ -131,36 +134,11 @@ def test_a_box_that_cannot_be_read_is_said_once_and_keeps_back_no_other(
         eventually(lambda: _equal(taken(script), ["good"]), within=10)
         for _ in range(3):
             heir.record_agent_hello()
-            assert heir.flush(5)
+            assert heir.flush(within)
         (said,) = caplog.messages
         assert "bad cannot be read" in said
-        identity.rmdir()
-        identity.write_bytes(said_before)
-        eventually(lambda: _equal(taken(script), ["bad", "good"]), within=10)
-
-
-def test_a_box_whose_events_cannot_be_read_slows_nobody_down(
-    script: Scripted, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The heir's own events go at once, boxes behind it too; it is said once, and sent when it can be read again."""
-    for name in ("bad", "good"):
-        leave(tmp_path / name, name).close()
-    segment = tmp_path / "bad" / "000000000001.seg"
-    content = segment.read_bytes()
-    segment.unlink()
-    segment.mkdir()
-    with (
-        caplog.at_level(logging.WARNING, "eddie_metrics"),
-        Client(script.url, agent_id="heir", outbox=tmp_path) as heir,
-    ):
-        heir.record_agent_hello()
-        eventually(lambda: _equal(taken(script), ["good"]), within=10)
-        for _ in range(3):
-            heir.record_agent_hello()
-            assert heir.flush(0.9), "expected no pause of a second for somebody else's box"
-        assert len([said for said in caplog.messages if "bad cannot be read" in said]) == len(caplog.messages) == 1
-        segment.rmdir()
-        segment.write_bytes(content)
+        file.rmdir()
+        file.write_bytes(content)
         eventually(lambda: _equal(taken(script), ["bad", "good"]), within=10)
 
 
