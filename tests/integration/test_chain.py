@@ -7,8 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any, Protocol
@@ -145,22 +144,6 @@ JOBS: dict[str, Callable[[Path], Any]] = {
     "test_a_story_with_other_numbers_is_noticed": quiet,
     "test_every_panel_has_data_a_minute_after_the_fleet_started": demo,
 }
-
-
-@pytest.fixture(scope="module")
-def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Any]]]:
-    """Run the selected tests' jobs side by side: each is a minute of waiting for engines, and hardly any work."""
-    chosen = {item.name for item in request.session.items if item.path == request.path}
-    with ThreadPoolExecutor(len(JOBS)) as pool:
-        yield {name: pool.submit(job, tmp_path_factory.mktemp(name)) for name, job in JOBS.items() if name in chosen}
-
-
-@pytest.fixture
-def outcome(request: pytest.FixtureRequest, running: dict[str, Future[Any]]) -> Any:
-    """Give what the test's own job returned; what it raised, a skip too, is the test's."""
-    return running[request.node.name].result(timeout=240)
 
 
 @pytest.mark.usefixtures("outcome")

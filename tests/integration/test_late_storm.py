@@ -6,7 +6,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -179,22 +178,6 @@ JOBS: dict[str, Callable[[Path], None]] = {
     "test_the_same_storm_live_pages_once": live,
     "test_without_the_inhibition_it_would_page": uninhibited,
 }
-
-
-@pytest.fixture(scope="module")
-def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[None]]]:
-    """Run the selected tests' jobs side by side: each is a minute of waiting for engines, and hardly any work."""
-    chosen = {item.name for item in request.session.items if item.path == request.path}
-    with ThreadPoolExecutor(len(JOBS)) as pool:
-        yield {name: pool.submit(job, tmp_path_factory.mktemp(name)) for name, job in JOBS.items() if name in chosen}
-
-
-@pytest.fixture
-def outcome(request: pytest.FixtureRequest, running: dict[str, Future[None]]) -> None:
-    """Raise what the test's own job raised, a skip too."""
-    running[request.node.name].result(timeout=300)
 
 
 @pytest.mark.usefixtures("outcome")
